@@ -1,0 +1,68 @@
+"""The small tuples that travel inside a model: patches of points, masks over patches, tokens, reconstructions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+__all__ = ['Mask', 'Patches', 'Reconstruction', 'Tokens']
+
+
+class Patches(NamedTuple):
+    """A cloud cut into G overlapping patches of S points.
+
+    Attributes:
+        points (Tensor): (B, G, S, 3) float32, coordinates **relative to the patch centre**, in the cloud's own unit.
+        centers (Tensor): (B, G, 3) float32, in the cloud's frame.
+        features (Tensor | None): (B, G, S, F) per-point features (normals, colours), or None.
+        index (Tensor): (B, G, S) int64, which points of the cloud the patch holds.
+    """
+
+    points: Tensor
+    centers: Tensor
+    features: Tensor | None
+    index: Tensor
+
+
+class Mask(NamedTuple):
+    """Which patches are hidden from the encoder.
+
+    Attributes:
+        hidden (Tensor): (B, G) bool, True = hidden.
+        visible (Tensor | None): (B, V) int64, ascending index of the visible patches; None where samples hide
+            unequally many.
+        masked (Tensor | None): (B, M) int64, ascending index of the hidden patches; None likewise.
+    """
+
+    hidden: Tensor
+    visible: Tensor | None
+    masked: Tensor | None
+
+
+class Tokens(NamedTuple):
+    """What an encoder returns.
+
+    Attributes:
+        patch (Tensor): (B, V, C) one token per visible patch, after the final norm.
+        centers (Tensor): (B, V, 3) the centres of those patches.
+        globals (dict[str, Tensor]): named global tokens, each (B, C), for example ``cls``.
+        levels (tuple[Tensor, ...]): tokens of earlier layers or finer scales, each (B, V_l, C_l).
+    """
+
+    patch: Tensor
+    centers: Tensor
+    globals: dict[str, Tensor]
+    levels: tuple[Tensor, ...] = ()
+
+
+class Reconstruction(NamedTuple):
+    """The hidden patches as a head predicts them.
+
+    Attributes:
+        points (Tensor): (B, M, S, 3) float32, predicted coordinates relative to the patch centre.
+        centers (Tensor): (B, M, 3) float32, centres of the hidden patches.
+    """
+
+    points: Tensor
+    centers: Tensor
