@@ -1,0 +1,52 @@
+"""Index of the nearest point, without a graph and without the whole distance matrix."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ['distances', 'nearest_index']
+
+# Elements of one block of the distance matrix: 64 MiB of float32.
+BLOCK = 1 << 24
+# Below this many pairs per cloud building a tree costs more than the dense search (measured with 2 threads).
+TREE_PAIRS = 512 * 512
+
+
+def distances(query: Tensor, reference: Tensor) -> Tensor:
+    """(B, M, N) Euclidean distances.
+
+    Up to three dimensions the differences are taken one by one: the expansion |a|^2 - 2ab + |b|^2 as a matrix
+    product loses the digits by which neighbours differ. In a feature space it is the only fast way.
+    """
+    exact = query.shape[2] <= 3
+    mode = 'donot_use_mm_for_euclid_dist' if exact else 'use_mm_for_euclid_dist_if_necessary'
+    return torch.cdist(query, reference, compute_mode=mode)
+
+
+@torch.no_grad()
+def nearest_index(query: Tensor, reference: Tensor, block: int = BLOCK) -> Tensor:
+    """For every query (B, M, 3) the index (B, M) int64 of the nearest reference point (B, N, 3)."""
+    batch, num, _ = query.shape
+    if query.device.type == 'cpu' and num * reference.shape[1] >= TREE_PAIRS:
+        found = _by_tree(query, reference)
+        if found is not None:
+            return found
+    rows = max(1, block // max(1, batch * reference.shape[1]))
+    parts = [distances(part, reference).argmin(dim=2) for part in torch.split(query, rows, dim=1)]
+    return torch.cat(parts, dim=1)
+
+
+@torch.compiler.disable
+def _by_tree(query: Tensor, reference: Tensor) -> Tensor | None:
+    """The same by one k-d tree per cloud; None where a coordinate is not finite, which the tree refuses."""
+    from scipy.spatial import cKDTree  # comes with scikit-learn; slow to import
+
+    if not (query.isfinite().all() and reference.isfinite().all()):
+        return None
+    workers = torch.get_num_threads()
+    found = [
+        torch.from_numpy(cKDTree(cloud).query(points, workers=workers)[1])
+        for points, cloud in zip(query.numpy(), reference.numpy())
+    ]
+    return torch.stack(found)
