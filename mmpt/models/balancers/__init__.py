@@ -1,0 +1,5 @@
+"""Balancers of task losses."""
+
+from .balancers import FixedBalancer, GradientNormBalancer
+
+__all__ = ['FixedBalancer', 'GradientNormBalancer']

@@ -1,0 +1,137 @@
+"""The standard point transformer on patches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mmpt.models.layers import PatchEmbed, PositionedBlocks, group_points, init_trunc_normal, PositionEmbed
+from mmpt.ops import gather
+from mmpt.registry import ENCODERS
+from mmpt.structures import Mask, Patches, Tokens
+
+__all__ = ['PointTransformer']
+
+
+@ENCODERS.register_module()
+class PointTransformer(nn.Module):
+    """Patches, a mini-PointNet for each, a transformer over them (Point-BERT arXiv 2111.14819, Point-MAE 2203.06604).
+
+    Masking is a value that flows in: ``encoder(points)`` alone is inference. Which patches are hidden is said by a
+    :class:`Mask`; a hidden patch is left out (Point-MAE) or, with ``mask_token=True``, stands in the sequence as a
+    learned token that knows its position only (Point-BERT).
+
+    Args:
+        in_channels (int): 3 coordinates and F features of a point.
+        num_groups (int): G patches.
+        group_size (int): S points of a patch.
+        dim (int): C.
+        depth (int): transformer blocks.
+        num_heads (int): attention heads.
+        drop_path (float): stochastic depth of the last block.
+        cls_token (bool): carry one global token, returned as ``globals['cls']``.
+        mask_token (bool): hidden patches become a learned token instead of being left out.
+        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
+        patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_groups: int = 64,
+        group_size: int = 32,
+        dim: int = 384,
+        depth: int = 12,
+        num_heads: int = 6,
+        drop_path: float = 0.1,
+        cls_token: bool = True,
+        mask_token: bool = False,
+        levels: tuple[int, ...] = (),
+        patch_widths: tuple[int, int, int] = (128, 256, 512),
+    ) -> None:
+        super().__init__()
+        if in_channels < 3:
+            raise ValueError(f'PointTransformer: in_channels counts the 3 coordinates, got {in_channels}.')
+        if any(not 0 <= level < depth for level in levels):
+            raise ValueError(f'PointTransformer: levels {tuple(levels)} must be block indices below depth {depth}.')
+        self.in_channels = in_channels
+        self.num_groups = num_groups
+        self.group_size = group_size
+        self.dim = dim
+        self.depth = depth
+        self.levels = tuple(levels)
+        self.patch_embed = PatchEmbed(in_channels, dim, tuple(patch_widths))
+        self.position = PositionEmbed(dim)
+        self.blocks = PositionedBlocks(dim, depth, num_heads, drop_path=drop_path)
+        self.norm = nn.LayerNorm(dim)
+        self.apply(init_trunc_normal)
+        # The names end in `_token` and `_pos` because the parameter groups go by them: tokens are not decayed.
+        self.cls_token = self.cls_pos = self.mask_token = None
+        if cls_token:
+            self.cls_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
+            self.cls_pos = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
+        if mask_token:
+            self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
+
+    def group(self, points: Tensor) -> Patches:
+        """Cut (B, N, 3 + F) points into this encoder's patches; only the channels it was built for are read.
+
+        Raises:
+            ValueError: fewer channels than ``in_channels``, or fewer points than patches or patch members.
+        """
+        if points.shape[-1] < self.in_channels:
+            raise ValueError(
+                f'PointTransformer: the encoder reads {self.in_channels} channels a point, the cloud has '
+                f'{points.shape[-1]}; set encoder.in_channels, or feature_keys of PackInputs.'
+            )
+        return group_points(points[..., : self.in_channels], self.num_groups, self.group_size)
+
+    def embed(self, patches: Patches) -> Tensor:
+        """(B, G, C) tokens of all patches, before any attention; views of one cloud share them."""
+        points = patches.points
+        if patches.features is not None:
+            points = torch.cat([points, patches.features], dim=-1)
+        return self.patch_embed(points)
+
+    def forward(self, inputs: Tensor | Patches, mask: Mask | None = None, embedded: Tensor | None = None) -> Tokens:
+        """Encode clouds.
+
+        Args:
+            inputs (Tensor | Patches): (B, N, 3 + F) points, or patches already cut.
+            mask (Mask | None): which patches are hidden; None hides nothing.
+            embedded (Tensor | None): (B, G, C) result of :meth:`embed` on the same patches, where it exists already.
+
+        Returns:
+            Tokens: (B, V, C) visible patch tokens after the final norm, with their centres; with ``mask_token`` all
+            G tokens.
+
+        Raises:
+            ValueError: samples hide unequally many patches and hidden patches are left out.
+        """
+        patches = inputs if isinstance(inputs, Patches) else self.group(inputs)
+        tokens = self.embed(patches) if embedded is None else embedded
+        centers = patches.centers
+        if mask is not None:
+            tokens, centers = self._hide(tokens, centers, mask)
+        position = self.position(centers)
+        if self.cls_token is not None:
+            batch = tokens.shape[0]
+            tokens = torch.cat([self.cls_token.expand(batch, -1, -1).to(tokens.dtype), tokens], dim=1)
+            position = torch.cat([self.cls_pos.expand(batch, -1, -1).to(position.dtype), position], dim=1)
+        tokens, levels = self.blocks(tokens, position, self.levels)
+        tokens = self.norm(tokens)
+        if self.cls_token is None:
+            return Tokens(tokens, centers, {}, tuple(levels))
+        return Tokens(tokens[:, 1:], centers, {'cls': tokens[:, 0]}, tuple(level[:, 1:] for level in levels))
+
+    def _hide(self, tokens: Tensor, centers: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
+        if self.mask_token is not None:
+            return torch.where(mask.hidden.unsqueeze(-1), self.mask_token.to(tokens.dtype), tokens), centers
+        if mask.visible is None:
+            raise ValueError(
+                'PointTransformer: samples hide unequally many patches, so the hidden ones cannot be left out; '
+                'use a masking with one ratio for the batch, or build the encoder with mask_token=True.'
+            )
+        return gather(tokens, mask.visible), gather(centers, mask.visible)

@@ -1,0 +1,38 @@
+"""What a head is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ['Head']
+
+
+class Head(nn.Module):
+    """One task: it owns its target and its prediction, and calls a loss.
+
+    A head reads what it ``needs`` from the step and may leave behind what it ``provides``; the pretrainer sorts heads
+    by these names when it is built. What a step offers: ``inputs`` (contract 2), ``patches``, ``mask``, ``hidden``
+    ((R, C) tokens of the hidden patches), ``ids`` and ``token_features`` of the tokenizer, every configured view
+    (:class:`Tokens`), ``images`` ((B, D) image features), ``has_image`` ((B,) bool), ``draws`` and whatever heads
+    before it provide.
+    """
+
+    needs: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+
+    def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Compute the task's loss.
+
+        Every trainable parameter of the head takes part, also where nothing is there to predict.
+
+        Args:
+            step (Mapping[str, Any]): values by name, computed when first read.
+
+        Returns:
+            tuple[dict[str, Tensor], dict[str, Any]]: ``{'loss': scalar, <monitor>: scalar}``, where monitors carry no
+            gradient, and the provided values by name.
+        """
+        raise NotImplementedError

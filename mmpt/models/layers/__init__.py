@@ -1,0 +1,29 @@
+"""Layers that encoders, decoders, tokenizers and heads share."""
+
+from .blocks import PositionedBlocks, init_trunc_normal, init_xavier
+from .distributed import all_reduce_sum, gather_rows, rank_and_world, share_of_global_mean
+from .draws import StepDraws
+from .grouping import group_points
+from .norm import BatchNorm
+from .patch_embed import PatchEmbed
+from .pooling import pool_tokens, pooled_parts
+from .position import PositionEmbed
+from .selection import select_hidden
+
+__all__ = [
+    'BatchNorm',
+    'PatchEmbed',
+    'PositionedBlocks',
+    'StepDraws',
+    'all_reduce_sum',
+    'gather_rows',
+    'group_points',
+    'init_trunc_normal',
+    'init_xavier',
+    'pool_tokens',
+    'pooled_parts',
+    'PositionEmbed',
+    'rank_and_world',
+    'select_hidden',
+    'share_of_global_mean',
+]

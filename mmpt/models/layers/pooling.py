@@ -1,0 +1,44 @@
+"""From tokens to one vector a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmpt.structures import Tokens
+
+__all__ = ['pool_tokens', 'pooled_parts']
+
+
+def pooled_parts(tokens: Tokens) -> dict[str, Tensor]:
+    """Every global vector that tokens offer: ``max`` and ``mean`` over patch tokens, and the global tokens by name.
+
+    Returns:
+        dict[str, Tensor]: each (B, C).
+    """
+    return {'max': tokens.patch.amax(1), 'mean': tokens.patch.mean(1), **tokens.globals}
+
+
+def pool_tokens(tokens: Tokens, parts: Sequence[str]) -> Tensor:
+    """Concatenate the named parts of :func:`pooled_parts`.
+
+    Args:
+        tokens (Tokens): of B clouds.
+        parts (Sequence[str]): for example ``('cls', 'max')``.
+
+    Returns:
+        Tensor: (B, C * len(parts)).
+
+    Raises:
+        KeyError: the encoder has no such global token.
+    """
+    offered = pooled_parts(tokens)
+    missing = [part for part in parts if part not in offered]
+    if missing:
+        raise KeyError(
+            f'pooling asks for {missing}, the encoder offers {sorted(offered)}: build it with that token '
+            '(cls_token=True), or change the pooling in the config.'
+        )
+    return torch.cat([offered[part] for part in parts], dim=1)

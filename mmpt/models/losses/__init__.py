@@ -1,0 +1,15 @@
+"""Losses: tensors in, scalars or one value a sample out; usable without the rest of the toolbox."""
+
+from .chamfer import ChamferLoss
+from .nt_xent import NTXentLoss, nt_xent
+from .queue_contrast import QueueInfoNCELoss
+from .tokens import FeatureRegressionLoss, TokenCrossEntropy
+
+__all__ = [
+    'ChamferLoss',
+    'FeatureRegressionLoss',
+    'NTXentLoss',
+    'QueueInfoNCELoss',
+    'TokenCrossEntropy',
+    'nt_xent',
+]
