@@ -1,0 +1,26 @@
+"""Measurements: protocols on arrays, metrics for the Runner, features and controls of any encoder."""
+
+from .controls import control_spread, random_controls, score_encoder
+from .feature_file import FeatureSet, load_features, save_features
+from .features import calibrate_batchnorm, extract_features, pool_tokens
+from .metrics import FeatureProbe, SampleMetric, TokenizerProbe
+from .protocols import PRESETS, Protocol, Spread, spread
+
+__all__ = [
+    'PRESETS',
+    'FeatureProbe',
+    'FeatureSet',
+    'Protocol',
+    'SampleMetric',
+    'Spread',
+    'TokenizerProbe',
+    'calibrate_batchnorm',
+    'control_spread',
+    'extract_features',
+    'load_features',
+    'pool_tokens',
+    'random_controls',
+    'save_features',
+    'score_encoder',
+    'spread',
+]

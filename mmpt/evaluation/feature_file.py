@@ -1,0 +1,82 @@
+"""Features on disk: npz without pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .protocols import Protocol
+
+__all__ = ['FeatureSet', 'load_features', 'save_features']
+
+
+class FeatureSet(NamedTuple):
+    """Features of a labelled data set with the protocol they were made for.
+
+    Attributes:
+        features (ndarray): (N, C) float32, pooled, not standardised.
+        labels (ndarray): (N,) int64.
+        splits (ndarray): (N,) str, ``train`` or ``test``.
+        ids (ndarray): (N,) str, sample ids.
+        protocol (Protocol): how the logged scores were computed from them.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    splits: NDArray[np.str_]
+    ids: NDArray[np.str_]
+    protocol: Protocol
+
+    def part(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Features and labels of one part."""
+        rows = self.splits == split
+        return self.features[rows], self.labels[rows]
+
+
+def save_features(path: str | os.PathLike[str], data: FeatureSet) -> None:
+    """Write ``data`` to ``path``; a run stopped meanwhile leaves the file that was there before.
+
+    Args:
+        path (str): ends in ``.npz``; its folder is made.
+        data (FeatureSet): what to write.
+    """
+    path = os.fspath(path)
+    if not path.endswith('.npz'):
+        raise ValueError(f'Features are saved as .npz, not to {path!r}.')
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix='.tmp', dir=folder)
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            np.savez(
+                file,
+                features=data.features,
+                labels=data.labels,
+                splits=data.splits,
+                ids=data.ids,
+                protocol=np.array(json.dumps(data.protocol.to_dict())),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes the file private; an artefact of a run is as readable as its neighbours.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load_features(path: str | os.PathLike[str]) -> FeatureSet:
+    """Read a file of ``save_features``; nothing in it can run code."""
+    with np.load(path, allow_pickle=False) as file:
+        missing = sorted({'features', 'labels', 'splits', 'ids', 'protocol'} - set(file.files))
+        if missing:
+            raise KeyError(f'{os.fspath(path)} is not a feature file of mmpt: it lacks {", ".join(missing)}.')
+        fields: dict[str, Any] = {name: file[name] for name in ('features', 'labels', 'splits', 'ids')}
+        protocol = Protocol(**json.loads(str(file['protocol'])))
+    return FeatureSet(protocol=protocol, **fields)

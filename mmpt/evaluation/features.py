@@ -1,0 +1,154 @@
+"""Features of any encoder that maps points to tokens, and batch statistics for one that was never trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .protocols import compose_features
+
+__all__ = ['calibrate_batchnorm', 'extract_features', 'pool_tokens']
+
+
+def pool_tokens(tokens: Any) -> dict[str, Tensor]:
+    """All pools that a probe may ask for.
+
+    Args:
+        tokens (Tokens): anything with ``patch`` (B, V, C) and ``globals`` {name: (B, C)}.
+
+    Returns:
+        dict[str, Tensor]: ``max`` and ``mean`` over the patch tokens and every global token, each (B, C) float32.
+    """
+    patch = tokens.patch.float()
+    pools = {'max': patch.amax(dim=1), 'mean': patch.mean(dim=1)}
+    return {**pools, **{name: value.float() for name, value in tokens.globals.items()}}
+
+
+def extract_features(
+    encoder: nn.Module,
+    points: NDArray[Any],
+    batch_size: int = 64,
+    device: torch.device | str = 'cpu',
+    pooling: Sequence[str] = ('max', 'mean'),
+) -> NDArray[np.float32]:
+    """Pooled features of clouds, with the encoder in eval mode and without gradients.
+
+    Args:
+        encoder (nn.Module): maps (B, P, 3) points to ``Tokens``; moved to ``device``, its training flags are restored.
+        points (ndarray): (N, P, 3) clouds in the frame the encoder was trained in.
+        batch_size (int): clouds per forward pass.
+        device (torch.device | str): where to run.
+        pooling (Sequence[str]): see ``compose_features``.
+
+    Returns:
+        ndarray: (N, sum of widths) float32.
+    """
+    encoder = encoder.to(device)
+    pieces = []
+    with _training_flags_restored(encoder), torch.no_grad():
+        encoder.eval()
+        for batch in _batches(points, batch_size, device):
+            pools = {name: value.cpu().numpy() for name, value in pool_tokens(encoder(batch)).items()}
+            pieces.append(compose_features(pools, pooling))
+    return np.concatenate(pieces)
+
+
+def calibrate_batchnorm(
+    encoder: nn.Module, points: NDArray[Any], batch_size: int = 64, device: torch.device | str = 'cpu'
+) -> int:
+    """Set the running statistics of all batch norms to those of ``points``.
+
+    An encoder that was never trained normalises by mean 0 and variance 1, which it never saw; this makes it as strong
+    a control as it can be without training. Only the norm layers are in train mode during the forward passes, so
+    drop-path and dropout stay off. The statistics of the batches are merged exactly: a layer whose input does not
+    depend on other batch norms ends with the mean and (unbiased) variance over all clouds, however they are batched.
+
+    Args:
+        encoder (nn.Module): moved to ``device``; its training flags are restored.
+        points (ndarray): (N, P, 3) clouds, of the training part only.
+        batch_size (int): clouds per forward pass; the last passes may hold up to twice as many, so that none is tiny.
+        device (torch.device | str): where to run.
+
+    Returns:
+        int: how many layers were calibrated.
+    """
+    encoder = encoder.to(device)
+    norms = [module for module in encoder.modules() if _has_running_statistics(module)]
+    if not norms:
+        return 0
+    merged: dict[nn.Module, _Merged] = {norm: _Merged() for norm in norms}
+    momenta = [norm.momentum for norm in norms]
+    handles = [norm.register_forward_hook(merged[norm].after_forward) for norm in norms]
+    try:
+        with _training_flags_restored(encoder), torch.no_grad():
+            encoder.eval()
+            for norm in norms:
+                # With momentum 1 the layer itself leaves each batch's statistics in its buffers.
+                norm.train()
+                norm.momentum = 1.0  # type: ignore[assignment]
+            for batch in _batches(points, batch_size, device):
+                encoder(batch)
+    finally:
+        for norm, momentum, handle in zip(norms, momenta, handles):
+            norm.momentum = momentum
+            handle.remove()
+    for norm, state in merged.items():
+        state.write(norm)
+    return len(norms)
+
+
+class _Merged:
+    """Mean and squared deviations over batches, merged by the formula of Chan et al."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: Tensor | None = None
+        self.squares: Tensor | None = None
+
+    def after_forward(self, norm: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        count = inputs[0].numel() // norm.running_mean.numel()
+        mean = norm.running_mean.double()
+        squares = norm.running_var.double() * (count - 1)
+        if self.mean is None or self.squares is None:
+            self.count, self.mean, self.squares = count, mean, squares
+            return
+        total = self.count + count
+        shift = mean - self.mean
+        self.mean = self.mean + shift * (count / total)
+        self.squares = self.squares + squares + shift.square() * (self.count * count / total)
+        self.count = total
+
+    def write(self, norm: Any) -> None:
+        if self.mean is None or self.squares is None:
+            return
+        norm.running_mean.copy_(self.mean)
+        norm.running_var.copy_(self.squares / max(self.count - 1, 1))
+
+
+def _has_running_statistics(module: nn.Module) -> bool:
+    """Batch norms by what they hold, so that a user's own counts too."""
+    return isinstance(getattr(module, 'running_mean', None), Tensor) and hasattr(module, 'momentum')
+
+
+def _batches(points: NDArray[Any], batch_size: int, device: torch.device | str) -> Iterator[Tensor]:
+    points = np.asarray(points)
+    if points.ndim != 3 or len(points) == 0 or points.shape[2] < 3:
+        raise ValueError(f'Features need clouds as a non-empty (N, P, 3) array, not one of shape {points.shape}.')
+    for chunk in np.array_split(points, max(1, len(points) // batch_size)):
+        yield torch.from_numpy(np.ascontiguousarray(chunk, dtype=np.float32)).to(device)
+
+
+@contextmanager
+def _training_flags_restored(module: nn.Module) -> Iterator[None]:
+    flags = [(part, part.training) for part in module.modules()]
+    try:
+        yield
+    finally:
+        for part, training in flags:
+            part.training = training

@@ -1,0 +1,27 @@
+"""Measurements on plain arrays: no Runner, no config, no model."""
+
+from .codebook import CodebookUse, codebook_use
+from .features import check_parts, compose_features
+from .knn import knn_accuracy, knn_predict
+from .linear_svm import C_GRID, C_RULES, SvmResult, linear_svm
+from .protocol import PRESETS, ProbeScores, Protocol, probe
+from .summary import Spread, spread
+
+__all__ = [
+    'C_GRID',
+    'C_RULES',
+    'PRESETS',
+    'CodebookUse',
+    'ProbeScores',
+    'Protocol',
+    'Spread',
+    'SvmResult',
+    'check_parts',
+    'codebook_use',
+    'compose_features',
+    'knn_accuracy',
+    'knn_predict',
+    'linear_svm',
+    'probe',
+    'spread',
+]
