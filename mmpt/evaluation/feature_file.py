@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import tempfile
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .files import write_bytes
 from .protocols import Protocol
 
 __all__ = ['FeatureSet', 'load_features', 'save_features']
@@ -48,27 +49,16 @@ def save_features(path: str | os.PathLike[str], data: FeatureSet) -> None:
     path = os.fspath(path)
     if not path.endswith('.npz'):
         raise ValueError(f'Features are saved as .npz, not to {path!r}.')
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix='.tmp', dir=folder)
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            np.savez(
-                file,
-                features=data.features,
-                labels=data.labels,
-                splits=data.splits,
-                ids=data.ids,
-                protocol=np.array(json.dumps(data.protocol.to_dict())),
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes the file private; an artefact of a run is as readable as its neighbours.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        features=data.features,
+        labels=data.labels,
+        splits=data.splits,
+        ids=data.ids,
+        protocol=np.array(json.dumps(data.protocol.to_dict())),
+    )
+    write_bytes(path, buffer.getvalue())
 
 
 def load_features(path: str | os.PathLike[str]) -> FeatureSet:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .protocols import compose_features
 
-__all__ = ['calibrate_batchnorm', 'extract_features', 'pool_tokens']
+__all__ = ['calibrate_batchnorm', 'extract_features', 'pool_tokens', 'training_flags_restored']
 
 
 def pool_tokens(tokens: Any) -> dict[str, Tensor]:
@@ -51,7 +51,7 @@ def extract_features(
     """
     encoder = encoder.to(device)
     pieces = []
-    with _training_flags_restored(encoder), torch.no_grad():
+    with training_flags_restored(encoder), torch.no_grad():
         encoder.eval()
         for batch in _batches(points, batch_size, device):
             pools = {name: value.cpu().numpy() for name, value in pool_tokens(encoder(batch)).items()}
@@ -86,7 +86,7 @@ def calibrate_batchnorm(
     momenta = [norm.momentum for norm in norms]
     handles = [norm.register_forward_hook(merged[norm].after_forward) for norm in norms]
     try:
-        with _training_flags_restored(encoder), torch.no_grad():
+        with training_flags_restored(encoder), torch.no_grad():
             encoder.eval()
             for norm in norms:
                 # With momentum 1 the layer itself leaves each batch's statistics in its buffers.
@@ -145,7 +145,8 @@ def _batches(points: NDArray[Any], batch_size: int, device: torch.device | str) 
 
 
 @contextmanager
-def _training_flags_restored(module: nn.Module) -> Iterator[None]:
+def training_flags_restored(module: nn.Module) -> Iterator[None]:
+    """Give every submodule back the training flag it had before the block."""
     flags = [(part, part.training) for part in module.modules()]
     try:
         yield

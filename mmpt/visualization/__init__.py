@@ -1,0 +1,17 @@
+"""Headless pictures: PNG and self-contained HTML."""
+
+from .figures import save_curves, save_scores
+from .hooks import ReconstructionPictures
+from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
+from .scalars import Curve, read_scalars
+
+__all__ = [
+    'Curve',
+    'ReconstructionItem',
+    'ReconstructionPictures',
+    'draw_reconstruction',
+    'read_scalars',
+    'save_curves',
+    'save_reconstruction',
+    'save_scores',
+]

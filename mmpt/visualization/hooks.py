@@ -1,0 +1,115 @@
+"""Pictures while a model trains."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor
+
+from mmpt.evaluation.features import training_flags_restored
+from mmpt.registry import HOOKS
+
+from .reconstruction import ReconstructionItem, draw_reconstruction
+from .style import figure_to_array, save_figure
+
+__all__ = ['ReconstructionPictures']
+
+
+@HOOKS.register_module()
+class ReconstructionPictures(Hook):
+    """Draws input, visible and reconstructed of a few shapes every ``interval`` iterations and at the end.
+
+    The shapes are always the same ones, spread evenly over the val data set; without a val data set they are the first
+    of the current batch. The pictures go to ``<work_dir>/pictures/iter_<n>.png`` and to the visualizer (TensorBoard).
+    The model must have ``reconstruct(inputs)``, which returns ``input`` (B, N, 3), ``visible`` (B, V, S, 3) and
+    ``reconstructed`` (B, M, S, 3), coordinates in the frame of the cloud. It runs on rank 0, unwrapped, in eval mode;
+    training flags and all random states are as before afterwards.
+
+    Args:
+        interval (int): iterations between two pictures.
+        num_samples (int): rows of a picture.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, interval: int = 500, num_samples: int = 4) -> None:
+        if interval < 1 or num_samples < 1:
+            raise ValueError(f'Pictures need an interval and samples of at least 1, not {interval} and {num_samples}.')
+        self.interval = interval
+        self.num_samples = num_samples
+        self._batch: Any = None
+
+    def before_train(self, runner: Any) -> None:
+        """Refuse a model without ``reconstruct`` before the run has cost anything."""
+        if not hasattr(_unwrap(runner.model), 'reconstruct'):
+            raise TypeError(
+                f'ReconstructionPictures needs a model with `reconstruct(inputs)`, which '
+                f'{type(_unwrap(runner.model)).__name__} lacks: take the hook out of `custom_hooks`.'
+            )
+
+    @master_only
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Draw when the interval is complete, and after the last iteration."""
+        if not (self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)):
+            return
+        with _random_states_restored():
+            if self._batch is None:
+                self._batch = self._val_batch(runner)
+            items = self._reconstruct(_unwrap(runner.model), data_batch if self._batch is None else self._batch)
+        step = runner.iter + 1
+        figure = draw_reconstruction(items)
+        save_figure(os.path.join(runner.work_dir, 'pictures', f'iter_{step:06d}.png'), figure)
+        runner.visualizer.add_image('reconstruction', figure_to_array(figure), step)
+
+    def _val_batch(self, runner: Any) -> Any:
+        """The same few shapes at every call, read past the loader so that no worker and no sampler is disturbed."""
+        if runner.val_loop is None:
+            return None
+        loader = runner.val_loop.dataloader
+        index = np.linspace(0, len(loader.dataset) - 1, min(self.num_samples, len(loader.dataset))).astype(int)
+        return (loader.collate_fn or pseudo_collate)([loader.dataset[int(i)] for i in index])
+
+    def _reconstruct(self, model: Any, batch: Any) -> list[ReconstructionItem]:
+        with training_flags_restored(model), torch.no_grad():
+            model.eval()
+            data = model.data_preprocessor(batch, False)
+            inputs = {
+                key: value[: self.num_samples] if isinstance(value, Tensor) else value
+                for key, value in data['inputs'].items()
+            }
+            result = {name: _to_numpy(value) for name, value in model.reconstruct(inputs).items()}
+        samples = data.get('data_samples') or []
+        names = [str(sample.metainfo.get('sample_id', '')) for sample in samples[: self.num_samples]]
+        names += [''] * (len(result['input']) - len(names))
+        columns = (result['input'], result['visible'], result['reconstructed'], names)
+        return [ReconstructionItem(*row) for row in zip(*columns)]
+
+
+def _to_numpy(value: Tensor) -> Any:
+    return value.detach().float().cpu().numpy()
+
+
+def _unwrap(model: Any) -> Any:
+    return model.module if is_model_wrapper(model) else model
+
+
+@contextmanager
+def _random_states_restored() -> Iterator[None]:
+    """Python's, numpy's and torch's generators (of all devices) as they were before the block."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
