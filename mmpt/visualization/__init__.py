@@ -3,15 +3,23 @@
 from .figures import save_curves, save_scores
 from .hooks import ReconstructionPictures
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
+from .report import Code, Curves, Picture, Section, Table, Text, write_report
 from .scalars import Curve, read_scalars
 
 __all__ = [
+    'Code',
     'Curve',
+    'Curves',
+    'Picture',
     'ReconstructionItem',
     'ReconstructionPictures',
+    'Section',
+    'Table',
+    'Text',
     'draw_reconstruction',
     'read_scalars',
     'save_curves',
     'save_reconstruction',
     'save_scores',
+    'write_report',
 ]

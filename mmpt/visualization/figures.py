@@ -114,7 +114,7 @@ def _colors(count: int) -> Sequence[str]:
 def _finish(axis: Any, title: str) -> None:
     """Quiet axes: two spines, a faint grid, one grey that both light and dark pages carry."""
     axis.set_title(title, fontsize=11, color=AXIS_GREY, fontweight='bold', loc='left')
-    axis.tick_params(colors=AXIS_GREY, labelsize=8)
+    axis.tick_params(which='both', colors=AXIS_GREY, labelsize=8)
     axis.grid(axis='y', color=AXIS_GREY, alpha=0.25, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.patch.set_alpha(0)

@@ -121,7 +121,7 @@ def draw_cloud(axis: Any, clouds: Sequence[tuple[NDArray[Any], str]], view: _Vie
     across, up, near = view.project(np.concatenate([cloud for cloud, _ in clouds])).T
     color = np.concatenate([np.tile(to_rgb(CLOUD_COLORS[role]), (len(cloud), 1)) for cloud, role in clouds])
     faint = np.concatenate([np.full(len(cloud), 0.45 if role == 'context' else 1.0) for cloud, role in clouds])
-    rgba = np.column_stack([color * (0.72 + 0.28 * near[:, None]), (0.25 + 0.7 * near**1.5) * faint])
+    rgba = np.column_stack([color, (0.3 + 0.65 * near**1.5) * faint])
     size = (1.6 + 6.5 * near) * np.sqrt(1024 / max(len(near), 1024))
     order = np.argsort(near, kind='stable')
     axis.scatter(across[order], up[order], s=size[order], c=rgba[order], linewidths=0)
