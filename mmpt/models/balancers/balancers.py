@@ -117,7 +117,9 @@ class GradientNormBalancer(FixedBalancer):
     ) -> None:
         super().__init__(weights, start, interval)
         if interval < 1:
-            raise ValueError(f'GradientNormBalancer: the weights follow the norms, so interval must be >= 1, got {interval}.')
+            raise ValueError(
+                f'GradientNormBalancer: the weights follow the norms, so interval must be >= 1, got {interval}.'
+            )
         self.momentum, self.bounds = momentum, tuple(bounds)
 
     def set_tasks(self, tasks: Sequence[str]) -> None:

@@ -46,7 +46,9 @@ class PointDataPreprocessor(BaseDataPreprocessor):
             training (bool): unused; the batch is made alike in training and evaluation.
 
         Returns:
-            dict[str, Any]: ``inputs`` of contract 2 on the device and ``data_samples``.
+            dict[str, Any]: ``inputs`` of contract 2 on the device and ``data_samples``; beside ``has_image`` (B, K)
+            stand ``image_views`` (R',), the present ones among the B * K images, and ``image_rows`` (R,), the samples
+            with at least one.
 
         Raises:
             ValueError: clouds that cannot be stacked, a wrong channel count, coordinates that are not finite.
@@ -56,6 +58,10 @@ class PointDataPreprocessor(BaseDataPreprocessor):
         for key in ('points', 'points_view2'):
             if key in inputs:
                 self._check_points(key, inputs[key], samples)
+        if 'has_image' in inputs:
+            # Found here, on the host: the shape of what follows depends on it, and the device would have to be asked.
+            inputs['image_views'] = inputs['has_image'].flatten().nonzero().squeeze(1)
+            inputs['image_rows'] = inputs['has_image'].any(1).nonzero().squeeze(1)
         inputs = {key: value.to(self.device, non_blocking=self._non_blocking) for key, value in inputs.items()}
         if 'images' in inputs:
             inputs['images'] = (inputs['images'].float() - self.image_mean) / self.image_std

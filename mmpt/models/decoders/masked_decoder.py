@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import PositionedBlocks, init_xavier, PositionEmbed
+from mmpt.models.layers import PositionedBlocks, PositionEmbed, init_xavier
 from mmpt.registry import MODELS
 from mmpt.structures import Tokens
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
+from mmpt.models.layers import synchronise_batch_norms
 from mmpt.registry import ENCODERS
 
 __all__ = ['TimmImageEncoder']
@@ -30,6 +31,7 @@ class TimmImageEncoder(nn.Module):
             near = timm.list_models(f'*{model_name[:6]}*')[:5]
             raise ValueError(f'TimmImageEncoder: timm has no model {model_name!r}; near it: {near}.')
         self.model = timm.create_model(model_name, pretrained=pretrained, num_classes=0, **kwargs)
+        synchronise_batch_norms(self.model)
         self.dim = self.model.num_features
         self.frozen = frozen
         if frozen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import PatchEmbed, PositionedBlocks, group_points, init_trunc_normal, PositionEmbed
+from mmpt.models.layers import PatchEmbed, PositionedBlocks, PositionEmbed, group_points, init_trunc_normal
 from mmpt.ops import gather
 from mmpt.registry import ENCODERS
 from mmpt.structures import Mask, Patches, Tokens

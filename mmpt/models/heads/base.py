@@ -16,8 +16,8 @@ class Head(nn.Module):
     A head reads what it ``needs`` from the step and may leave behind what it ``provides``; the pretrainer sorts heads
     by these names when it is built. What a step offers: ``inputs`` (contract 2), ``patches``, ``mask``, ``hidden``
     ((R, C) tokens of the hidden patches), ``ids`` and ``token_features`` of the tokenizer, every configured view
-    (:class:`Tokens`), ``images`` ((B, D) image features), ``has_image`` ((B,) bool), ``draws`` and whatever heads
-    before it provide.
+    (:class:`Tokens`), ``images`` ((R, D) features of the samples that have an image), ``image_rows`` ((R,) which
+    samples these are), ``has_image`` ((B,) bool), ``draws`` and whatever heads before it provide.
     """
 
     needs: tuple[str, ...] = ()

@@ -64,7 +64,7 @@ class MultiModalContrastHead(Head):
                 f'MultiModalContrastHead: views {self.views} with intra={intra}, cross={cross}, image_dim={image_dim} '
                 'leave nothing to contrast; give two views, or one view and an image encoder.'
             )
-        self.needs = self.views + (('images', 'has_image') if self.cross else ())
+        self.needs = self.views + (('images', 'image_rows', 'has_image') if self.cross else ())
         self.projector = projector(len(self.pooling) * dim, hidden_dim, out_dim)
         self.image_projector = projector(image_dim, hidden_dim, out_dim, bias=False) if self.cross else None
         self.criterion = LOSSES.build(loss or {'type': 'NTXentLoss'})
@@ -83,7 +83,9 @@ class MultiModalContrastHead(Head):
             result.update(self._monitor(step, projected))
         if self.cross:
             has_image = step['has_image']
-            images = self.image_projector(step['images'])
+            # Only samples with an image pass the projection, whose batch norm would else count blank rows.
+            rows = self.image_projector(step['images'])
+            images = rows.new_zeros(len(has_image), rows.shape[1]).index_copy(0, step['image_rows'], rows)
             mean = projected[0] if len(projected) == 1 else 0.5 * (projected[0] + projected[1])
             cross = self._contrast(mean, images, has_image)
             total = total + self.cross * cross
@@ -106,7 +108,7 @@ class MultiModalContrastHead(Head):
     def _monitor(self, step: Mapping[str, Any], projected: list[Tensor]) -> dict[str, Tensor]:
         first, second = projected
         if 'without_copies' in step:
-            if step['draws'].step % self.monitor_interval:
+            if step['draws'].step % self.monitor_interval or step['without_copies'] is None:
                 return {}
             first, second = (self._measure(tokens) for tokens in step['without_copies'])
         everyone = torch.ones(len(first), dtype=torch.bool, device=first.device)

@@ -3,8 +3,9 @@
 from .blocks import PositionedBlocks, init_trunc_normal, init_xavier
 from .distributed import all_reduce_sum, gather_rows, rank_and_world, share_of_global_mean
 from .draws import StepDraws
+from .graph import CentreGraphNet
 from .grouping import group_points
-from .norm import BatchNorm
+from .norm import BatchNorm, synchronise_batch_norms
 from .patch_embed import PatchEmbed
 from .pooling import pool_tokens, pooled_parts
 from .position import PositionEmbed
@@ -12,6 +13,7 @@ from .selection import select_hidden
 
 __all__ = [
     'BatchNorm',
+    'CentreGraphNet',
     'PatchEmbed',
     'PositionedBlocks',
     'StepDraws',
@@ -26,4 +28,5 @@ __all__ = [
     'rank_and_world',
     'select_hidden',
     'share_of_global_mean',
+    'synchronise_batch_norms',
 ]

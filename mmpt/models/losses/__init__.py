@@ -4,6 +4,7 @@ from .chamfer import ChamferLoss
 from .nt_xent import NTXentLoss, nt_xent
 from .queue_contrast import QueueInfoNCELoss
 from .tokens import FeatureRegressionLoss, TokenCrossEntropy
+from .usage import UniformUsageLoss
 
 __all__ = [
     'ChamferLoss',
@@ -11,5 +12,6 @@ __all__ = [
     'NTXentLoss',
     'QueueInfoNCELoss',
     'TokenCrossEntropy',
+    'UniformUsageLoss',
     'nt_xent',
 ]

@@ -1,0 +1,25 @@
+"""Models: encoders, tokenizers, heads, losses and the pretrainers that wire them."""
+
+from . import (
+    balancers,
+    data_preprocessors,
+    decoders,
+    encoders,
+    heads,
+    losses,
+    masking,
+    pretrainers,
+    tokenizers,
+)
+
+__all__ = [
+    'balancers',
+    'data_preprocessors',
+    'decoders',
+    'encoders',
+    'heads',
+    'losses',
+    'masking',
+    'pretrainers',
+    'tokenizers',
+]

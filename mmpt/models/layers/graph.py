@@ -1,0 +1,79 @@
+"""Graph convolution on patch centres."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmpt.ops import gather, knn
+
+__all__ = ['CentreGraphNet']
+
+
+class _ChannelGroupNorm(nn.GroupNorm):
+    """Group norm of (B, L, C): statistics over L and a quarter of the channels of one sample."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, channels = x.shape
+        grouped = x.view(batch, length, self.num_groups, -1)
+        var, mean = torch.var_mean(grouped, dim=(1, 3), keepdim=True, correction=0)
+        normed = ((grouped - mean) * torch.rsqrt(var + self.eps)).view(batch, length, channels)
+        return torch.addcmul(self.bias, normed, self.weight)
+
+
+class _EdgeConv(nn.Module):
+    """Linear on [neighbour - self ; self], group norm, leaky ReLU, maximum over neighbours (DGCNN, 1801.07829).
+
+    ``W [n - s ; s] = W1 n + (W2 - W1) s``: both products run over the G nodes, not over their edges.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * in_dim, out_dim, bias=False)
+        self.norm = _ChannelGroupNorm(4, out_dim)
+
+    def forward(self, x: Tensor, neighbours: Tensor) -> Tensor:
+        batch, groups, k = neighbours.shape
+        to_neighbour, to_self = self.linear.weight.chunk(2, dim=1)
+        edges = gather(F.linear(x, to_neighbour), neighbours) + F.linear(x, to_self - to_neighbour).unsqueeze(2)
+        edges = F.leaky_relu(self.norm(edges.flatten(1, 2)), 0.2)
+        return edges.view(batch, groups, k, -1).amax(2)
+
+
+class CentreGraphNet(nn.Module):
+    """Four edge convolutions on the k-nearest-neighbour graph of centres, all concatenated (Point-BERT's DGCNN).
+
+    The graph is that of the coordinates and the same in every layer; the centre is among its own neighbours.
+
+    Args:
+        in_dim (int): channels coming in.
+        out_dim (int): channels going out.
+        widths (tuple[int, int, int, int, int]): of the input layer and of the four convolutions.
+        k (int): neighbours.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        widths: tuple[int, int, int, int, int] = (128, 256, 512, 512, 1024),
+        k: int = 4,
+    ) -> None:
+        super().__init__()
+        self.k = k
+        self.inlet = nn.Linear(in_dim, widths[0])
+        self.convs = nn.ModuleList(_EdgeConv(a, b) for a, b in zip(widths[:-1], widths[1:]))
+        self.outlet = nn.Linear(sum(widths[1:]), out_dim, bias=False)
+        self.outlet_norm = _ChannelGroupNorm(4, out_dim)
+
+    def forward(self, x: Tensor, centers: Tensor) -> Tensor:
+        """(B, G, in_dim) features at (B, G, 3) centres -> (B, G, out_dim)."""
+        with torch.no_grad():
+            neighbours = knn(centers, centers, min(self.k, centers.shape[1]))
+        x = self.inlet(x)
+        outputs = []
+        for conv in self.convs:
+            x = conv(x, neighbours)
+            outputs.append(x)
+        return F.leaky_relu(self.outlet_norm(self.outlet(torch.cat(outputs, dim=-1))), 0.2)

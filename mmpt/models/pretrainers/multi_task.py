@@ -1,0 +1,366 @@
+"""The multi-task pretrainer: an encoder, its views, a dictionary of task heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmpt.models.heads import Head
+from mmpt.models.layers import StepDraws, pooled_parts, select_hidden
+from mmpt.models.masking import complement
+from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
+from mmpt.structures import Mask, Patches, PointDataSample, Tokens
+
+from .frozen import load_frozen_tokenizer
+from .rebuild import absolute_patches, rebuild_cloud
+from .step import Step
+from .wiring import check_view, sort_heads
+
+__all__ = ['MultiTaskPretrainer']
+
+_DEFAULT_VIEW = {'source': 'points', 'mask': None, 'encoder': 'online'}
+#: What the decoder reads; a view of this form is the same pass.
+_MASKED_VIEW = {**_DEFAULT_VIEW, 'mask': 'hidden'}
+
+
+@MODELS.register_module()
+class MultiTaskPretrainer(BaseModel):
+    """Several self-supervised tasks on one encoder (MMPT, arXiv 2507.17533; METHODS 1.3).
+
+    Wiring only: heads own targets and predictions, the balancer weighs, views are computed when a head first reads
+    them. With a tokenizer, a decoder, an image encoder and the heads ``tlr``, ``plr``, ``mcl`` this is MMPT; with
+    ``plr`` alone it is Point-MAE. What the paper leaves open (METHODS 1.2) are arguments here and in the heads.
+
+    Args:
+        encoder (dict): from ENCODERS; ``encoder.*`` in every checkpoint.
+        heads (dict[str, dict]): task name to head, from HEADS.
+        views (dict[str, dict]): view name to ``source`` (``points``, ``points_view2``, ``reconstruction``), ``mask``
+            (None, ``hidden``, ``complement``) and ``encoder`` (``online``, ``momentum``).
+        masking (dict | None): from MODELS.
+        decoder (dict | None): from MODELS; predicts tokens of hidden patches. None with an encoder that carries mask
+            tokens itself (unknown U2).
+        tokenizer (dict | None): from TOKENIZERS, with ``checkpoint`` and ``made_by`` (the config that trains it);
+            frozen here.
+        image_encoder (dict | None): from ENCODERS.
+        momentum_encoder (dict | None): ``dict(momentum=0.999)`` keeps a moving average of the encoder for views that
+            ask for it.
+        balancer (dict | None): from MODELS; the `sibling` weights by default (unknown U9).
+        reconstruction (dict | None): ``sampling`` (``random`` or ``fps``), ``copies`` (visible patches are part of the
+            reconstructed cloud) and ``stop_gradient`` (unknown U5).
+        data_preprocessor (dict | None): from MODELS.
+    """
+
+    def __init__(
+        self,
+        encoder: dict,
+        heads: dict[str, dict],
+        views: dict[str, dict] | None = None,
+        masking: dict | None = None,
+        decoder: dict | None = None,
+        tokenizer: dict | None = None,
+        image_encoder: dict | None = None,
+        momentum_encoder: dict | None = None,
+        balancer: dict | None = None,
+        reconstruction: dict | None = None,
+        data_preprocessor: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor or {'type': 'PointDataPreprocessor'})
+        self.encoder_cfg = deepcopy(dict(encoder))
+        self.encoder = ENCODERS.build(encoder)
+        self.views = {name: {**_DEFAULT_VIEW, **view} for name, view in (views or {}).items()}
+        self.masking = MODELS.build(masking) if masking else None
+        self.decoder = MODELS.build(decoder) if decoder else None
+        self.image_encoder = ENCODERS.build(image_encoder) if image_encoder else None
+        self.rebuild = {'sampling': 'random', 'copies': True, 'stop_gradient': True, **(reconstruction or {})}
+        self.draws = StepDraws()
+        self.tokenizer, self._tokenizer_source = None, {}
+        if tokenizer:
+            tokenizer = dict(tokenizer)
+            self._tokenizer_source = {key: tokenizer.pop(key, None) for key in ('checkpoint', 'made_by')}
+            self.tokenizer = TOKENIZERS.build(tokenizer).requires_grad_(False).eval()
+        self.momentum_encoder, self.momentum = None, None
+        if momentum_encoder:
+            self.momentum = momentum_encoder['momentum']
+            self.momentum_encoder = deepcopy(self.encoder).requires_grad_(False)
+        built: dict[str, Head] = {name: HEADS.build(head) for name, head in heads.items()}
+        self._check_views()
+        self.order = sort_heads(built, self._offered(), self.views)
+        self.heads = nn.ModuleDict({name: built[name] for name in self.order})
+        self.balancer = MODELS.build(balancer or {'type': 'FixedBalancer'})
+        self.balancer.set_tasks(self.order)
+
+    # ---------------------------------------------------------------- building
+
+    def _offered(self) -> set[str]:
+        offered = {'inputs', 'draws', 'patches'}
+        if self.masking is not None:
+            offered.add('mask')
+            if self.decoder is not None or getattr(self.encoder, 'mask_token', None) is not None:
+                offered.add('hidden')
+        if self.tokenizer is not None:
+            offered |= {'ids'} | ({'token_features'} if hasattr(self.tokenizer, 'features') else set())
+        if self.image_encoder is not None:
+            offered |= {'images', 'image_rows', 'has_image'}
+        return offered
+
+    def _check_views(self) -> None:
+        for name, view in self.views.items():
+            check_view(name, view)
+            if view['mask'] and self.masking is None:
+                raise ValueError(f'views.{name} hides patches, but the config sets no masking.')
+            if view['encoder'] == 'momentum' and self.momentum_encoder is None:
+                raise ValueError(
+                    f'views.{name} asks for a momentum encoder: set momentum_encoder=dict(momentum=0.999).'
+                )
+            if view['source'] == 'reconstruction' and getattr(self.encoder, 'in_channels', 3) != 3:
+                raise ValueError(
+                    f'views.{name} encodes the reconstructed cloud, which has coordinates only; the encoder reads '
+                    f'{self.encoder.in_channels} channels: set encoder.in_channels=3.'
+                )
+        if self.masking is not None and not getattr(self.encoder, 'supports_masking', False):
+            raise ValueError(
+                f'{type(self.encoder).__name__} cuts no patches and cannot be masked: leave masking out and use '
+                'unmasked views.'
+            )
+
+    def check_files(self) -> None:
+        """Fail early, before data are prepared, where a file that training needs is missing."""
+        if self.tokenizer is not None:
+            load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
+
+    def init_weights(self) -> None:
+        """Load the frozen tokenizer; called by the Runner before training.
+
+        Raises:
+            FileNotFoundError: its checkpoint is missing; the sentence names the command that makes it.
+        """
+        if self.tokenizer is not None:
+            load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
+        if self.momentum_encoder is not None:
+            self.momentum_encoder.load_state_dict(self.encoder.state_dict())
+
+    def train(self, mode: bool = True) -> MultiTaskPretrainer:
+        """Set the mode; the frozen tokenizer stays in evaluation mode."""
+        super().train(mode)
+        if self.tokenizer is not None:
+            self.tokenizer.eval()
+        return self
+
+    # ----------------------------------------------------------------- a step
+
+    def forward(
+        self, inputs: dict[str, Tensor], data_samples: list[PointDataSample] | None = None, mode: str = 'tensor'
+    ) -> Any:
+        """Contract 2 in.
+
+        Args:
+            inputs (dict[str, Tensor]): ``points`` (B, N, 3 + F) and, where heads need them, ``points_view2``,
+                ``images`` (B, K, 3, H, W), ``has_image`` (B, K).
+            data_samples (list[PointDataSample] | None): written to by ``predict``.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
+
+        Returns:
+            dict | list[PointDataSample] | Tokens: losses by task with the tokens where gradients are measured; samples
+            with ``pooled`` features; or the tokens of the whole clouds.
+        """
+        if mode == 'loss':
+            return self.loss(inputs)
+        tokens = self.encoder(inputs['points'])
+        if mode == 'tensor':
+            return tokens
+        if mode == 'predict':
+            return self._predict(tokens, data_samples)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
+
+    def _predict(self, tokens: Tokens, samples: list[PointDataSample] | None) -> list[PointDataSample]:
+        parts = {name: part.float() for name, part in pooled_parts(tokens).items()}
+        samples = samples or [PointDataSample() for _ in range(len(tokens.patch))]
+        for index, sample in enumerate(samples):
+            sample.pooled = {name: part[index] for name, part in parts.items()}
+        return samples
+
+    def loss(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
+        """Every head in order."""
+        if self.momentum_encoder is not None:
+            self._update_momentum_encoder()
+        step, anchors = self.step(inputs)
+        tasks = {}
+        for name in self.order:
+            tasks[name], provided = self.heads[name].loss(step)
+            for item, value in provided.items():
+                step.put(item, value)
+        return {'tasks': tasks, 'anchors': anchors}
+
+    def parse_losses(self, losses: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The one place where losses are combined: the total is the weighted sum of the tasks and nothing else.
+
+        Args:
+            losses (dict[str, Any]): what :meth:`loss` returned.
+
+        Returns:
+            tuple[Tensor, dict[str, Tensor]]: the total and what is logged.
+        """
+        tasks = {name: task['loss'] for name, task in losses['tasks'].items()}
+        weights, norms = self.balancer(tasks, losses['anchors'], self.draws.step)
+        total = torch.stack([weights[name] * tasks[name] for name in tasks]).sum()
+        log = {'loss': total.detach()}
+        log.update({f'task/{name}': task.detach() for name, task in tasks.items()})
+        log.update({f'weight/{name}': weight for name, weight in weights.items()})
+        log.update({f'grad_norm/{name}': norm for name, norm in norms.items()})
+        for name, task in losses['tasks'].items():
+            log.update({f'{name}/{key}': value for key, value in task.items() if key != 'loss'})
+        return total, log
+
+    def step(self, inputs: dict[str, Tensor]) -> tuple[Step, list[Tensor]]:
+        """Offer everything a head may read.
+
+        Returns:
+            tuple[Step, list[Tensor]]: the step, and a list that fills with the encoder's output tokens as views are
+            computed.
+        """
+        step, anchors = Step(), []
+        step.put('inputs', inputs)
+        step.put('draws', self.draws)
+        step.offer('patches', lambda: self.encoder.group(inputs['points']))
+        step.offer('embedded', lambda: self.encoder.embed(step['patches']))
+        step.offer('mask', lambda: self.masking(step['patches'], self.draws))
+        step.offer('hidden', partial(self._hidden, step, anchors))
+        step.offer('masked_tokens', partial(self._view, step, anchors, _MASKED_VIEW))
+        if self.tokenizer is not None:
+            step.offer('ids', lambda: self.tokenizer.ids(step['patches']))
+            step.offer('token_features', lambda: self.tokenizer.features(step['patches']))
+        if self.image_encoder is not None and 'images' in inputs:
+            step.offer('has_image', lambda: inputs['has_image'].any(1))
+            step.put('image_rows', inputs['image_rows'])
+            step.offer('images', lambda: self._images(inputs))
+        for name, view in self.views.items():
+            same = view == _MASKED_VIEW
+            step.offer(
+                name, partial(step.__getitem__, 'masked_tokens') if same else partial(self._view, step, anchors, view)
+            )
+        if self.rebuild['copies'] and any(view['source'] == 'reconstruction' for view in self.views.values()):
+            step.offer('without_copies', partial(self._without_copies, step))
+        return step, anchors
+
+    def _view(self, step: Step, anchors: list[Tensor], view: Mapping[str, str | None]) -> Tokens:
+        """Run the encoder on a view."""
+        source, mask_name, momentum = view['source'], view['mask'], view['encoder'] == 'momentum'
+        encoder = self.momentum_encoder if momentum else self.encoder
+        embedded = None
+        if source == 'points':
+            patches = step['patches'] if self._cuts_patches else step['inputs']['points']
+            embedded = step['embedded'] if self._cuts_patches and not momentum else None
+        elif source == 'points_view2':
+            patches = step['inputs']['points_view2']
+        else:
+            patches = self._rebuilt(step, self.rebuild['copies'])
+        mask: Mask | None = None
+        if mask_name is not None and source == 'points':
+            mask = step['mask'] if mask_name == 'hidden' else complement(step['mask'])
+        elif mask_name is not None:
+            patches = self.encoder.group(patches)
+            mask = self.masking(patches, self.draws, f'mask/{source}')
+        if not self._cuts_patches:
+            tokens = encoder(patches)
+        else:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not momentum):
+                tokens = encoder(patches, mask, embedded)
+        if not momentum:
+            anchors += [tokens.patch, *tokens.globals.values()]
+        return tokens
+
+    @property
+    def _cuts_patches(self) -> bool:
+        return getattr(self.encoder, 'supports_masking', False)
+
+    def _hidden(self, step: Step, anchors: list[Tensor]) -> Tensor:
+        """(R, C) tokens of the hidden patches, by the decoder or by the encoder itself."""
+        tokens, mask = step['masked_tokens'], step['mask']
+        if self.decoder is None:
+            return select_hidden(tokens.patch, mask)
+        patches: Patches = step['patches']
+        batch = patches.centers.shape[0]
+        centers = select_hidden(patches.centers, mask).view(batch, -1, 3)
+        return self.decoder(tokens, centers).flatten(0, 1)
+
+    def _rebuilt(self, step: Step, copies: bool) -> Tensor:
+        reconstruction = step['reconstruction']
+        if self.rebuild['stop_gradient']:
+            reconstruction = reconstruction._replace(points=reconstruction.points.detach())
+        return rebuild_cloud(
+            step['patches'],
+            step['mask'],
+            reconstruction,
+            step['inputs']['points'].shape[1],
+            self.draws,
+            sampling=self.rebuild['sampling'],
+            copies=copies,
+        )
+
+    @torch.no_grad()
+    def _without_copies(self, step: Step) -> tuple[Tokens, Tokens] | None:
+        """The cloud, and its predicted points alone, encoded in evaluation mode: a measurement changes nothing.
+
+        None where the hidden patches are too few to cut patches from.
+        """
+        if step['reconstruction'].points[0].numel() < 3 * max(self.encoder.num_groups, self.encoder.group_size):
+            return None
+        was_training = self.encoder.training
+        self.encoder.eval()
+        try:
+            return self.encoder(step['patches']), self.encoder(self._rebuilt(step, copies=False))
+        finally:
+            self.encoder.train(was_training)
+
+    def _images(self, inputs: dict[str, Tensor]) -> Tensor:
+        """(R, D) features of the samples that have an image, the mean over their views."""
+        images, present = inputs['images'], inputs['has_image']
+        features = self.image_encoder(images.flatten(0, 1)[inputs['image_views']])
+        if images.shape[1] == 1:
+            return features
+        owner = inputs['image_views'] // images.shape[1]
+        total = features.new_zeros(len(images), features.shape[1]).index_add(0, owner, features)
+        return (total / present.sum(1, keepdim=True).clamp(min=1))[inputs['image_rows']]
+
+    @torch.no_grad()
+    def _update_momentum_encoder(self) -> None:
+        for old, new in zip(self.momentum_encoder.parameters(), self.encoder.parameters()):
+            old.lerp_(new.detach(), 1 - self.momentum)
+
+    # ------------------------------------------------------------------ looking
+
+    @torch.no_grad()
+    def reconstruct(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the pictures show.
+
+        Args:
+            inputs (dict[str, Tensor]): contract 2.
+
+        Returns:
+            dict[str, Tensor]: ``input`` (B, N, 3), ``visible`` (B, V, S, 3) and ``reconstructed`` (B, M, S, 3), all in
+            the cloud's frame.
+
+        Raises:
+            ValueError: no head provides a reconstruction.
+        """
+        step, _ = self.step(inputs)
+        for name in self.order:
+            if 'reconstruction' in self.heads[name].provides:
+                for item, value in self.heads[name].loss(step)[1].items():
+                    step.put(item, value)
+        if 'reconstruction' not in step:
+            raise ValueError(f'none of the heads {self.order} provides a reconstruction, so there is none to show.')
+        patches, mask, predicted = step['patches'], step['mask'], step['reconstruction']
+        whole = absolute_patches(patches.points, patches.centers)
+        index = mask.visible[..., None, None].expand(-1, -1, *whole.shape[2:])
+        return {
+            'input': inputs['points'][..., :3],
+            'visible': whole.gather(1, index),
+            'reconstructed': absolute_patches(predicted.points, predicted.centers),
+        }

@@ -1,0 +1,86 @@
+"""Checks of a pretrainer's parts against each other, made once when it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmpt.models.heads import Head
+
+__all__ = ['VIEW_MASKS', 'VIEW_SOURCES', 'check_view', 'sort_heads']
+
+VIEW_SOURCES = ('points', 'points_view2', 'reconstruction')
+VIEW_MASKS = (None, 'hidden', 'complement')
+
+#: What makes a name available, for the sentence that says how to get it.
+_REMEDIES = {
+    'reconstruction': "add a head that provides it (PointReconstructionHead), or set view='augmented'",
+    'mask': 'set masking in the config',
+    'hidden': 'set masking, and a decoder or an encoder with mask_token=True',
+    'ids': 'set a tokenizer with discrete ids',
+    'token_features': 'set a tokenizer that has features',
+    'images': 'set an image_encoder',
+    'image_rows': 'set an image_encoder',
+    'has_image': 'set an image_encoder',
+}
+
+
+def check_view(name: str, view: Mapping[str, object]) -> None:
+    """Reject a view that cannot be read.
+
+    Raises:
+        ValueError: an unknown key or value, named with what is possible.
+    """
+    allowed = {'source': VIEW_SOURCES, 'mask': VIEW_MASKS, 'encoder': ('online', 'momentum')}
+    for key, value in view.items():
+        if key not in allowed or value not in allowed[key]:
+            choice = f'one of {allowed[key]}' if key in allowed else f'no such key; the keys are {tuple(allowed)}'
+            raise ValueError(f'views.{name}.{key} = {value!r}: {choice}.')
+
+
+def sort_heads(heads: Mapping[str, Head], offered: set[str], views: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Order heads so that every need is met by the step or by a head before.
+
+    Args:
+        heads (Mapping[str, Head]): by task name.
+        offered (set[str]): names that need no head.
+        views (Mapping[str, Mapping[str, object]]): configured views; one of the reconstruction needs a head's.
+
+    Returns:
+        list[str]: task names in order.
+
+    Raises:
+        ValueError: a need that nobody provides, or heads that wait for each other.
+    """
+    available, waiting, order = set(offered), list(heads), []
+
+    def missing(name: str) -> list[str]:
+        needs = []
+        for need in heads[name].needs:
+            if need in views and views[need].get('source') == 'reconstruction':
+                need = 'reconstruction'
+            if need not in available and not (need in views and need != 'reconstruction'):
+                needs.append(need)
+        return needs
+
+    while waiting:
+        ready = [name for name in waiting if not missing(name)]
+        if not ready:
+            break
+        order += ready
+        waiting = [name for name in waiting if name not in ready]
+        available |= {item for name in ready for item in heads[name].provides}
+    provided = {item for head in heads.values() for item in head.provides}
+    for name in waiting:
+        for need in missing(name):
+            if need not in provided:
+                known = f'; the views are {sorted(views)}' if need not in _REMEDIES else ''
+                remedy = _REMEDIES.get(need, f'configure a view of that name{known}')
+                raise ValueError(f'{name} needs {_article(need)}: {remedy}.')
+    if waiting:
+        circle = ', '.join(f'{name} waits for {missing(name)}' for name in waiting)
+        raise ValueError(f'The heads wait for each other in a circle: {circle}.')
+    return order
+
+
+def _article(name: str) -> str:
+    return f'a {name}' if name in ('mask', 'reconstruction') else repr(name)
