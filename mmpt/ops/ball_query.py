@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._checks import check_batched, check_pair
 from ._mmcv import cuda_guard, fast_ops
-from ._nearest import BLOCK, distances, nearest_index
+from ._nearest import block_rows, distances, nearest_index
 from ._precision import autocast_off, common_coordinates
 from .gather import gather
 
@@ -54,9 +54,9 @@ def ball_query(query: Tensor, reference: Tensor, radius: float, k: int) -> Tenso
         return _by_mmcv(ops, query, reference, radius, k)
 
 
-def _reference(query: Tensor, reference: Tensor, radius: float, k: int, block: int = BLOCK) -> Tensor:
-    rows = max(1, block // max(1, query.shape[0] * reference.shape[1]))
-    parts = [_first_inside(distances(part, reference), radius, k) for part in torch.split(query, rows, dim=1)]
+def _reference(query: Tensor, reference: Tensor, radius: float, k: int) -> Tensor:
+    blocks = torch.split(query, block_rows(query, reference), dim=1)
+    parts = [_first_inside(distances(part, reference), radius, k) for part in blocks]
     return torch.cat(parts, dim=1)
 
 

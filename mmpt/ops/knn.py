@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._checks import check_batched, check_pair
 from ._mmcv import cuda_guard, fast_ops
-from ._nearest import BLOCK, distances
+from ._nearest import block_rows, distances
 from ._precision import autocast_off, common_coordinates
 from .gather import gather
 
@@ -41,9 +41,10 @@ def knn(query: Tensor, reference: Tensor, k: int, *, return_distance: Literal[Tr
 def knn(query: Tensor, reference: Tensor, k: int, *, return_distance: bool = False) -> Tensor | Neighbours:
     """The k reference points nearest to every query, nearest first.
 
-    Ties go to the lowest index (in float64 inputs and with more than three dimensions they are ties of the rounded
-    distance; float64 leaves their order open). With D <= 3 distances are exact differences; with more dimensions they
-    come from a matrix product, whose error is about 1e-3 of the norms. Memory is bounded: queries go in blocks.
+    Equal distances (as rounded to float32) are ordered by index, so the result is the same in every run; for float64
+    their order is left open. With D <= 3 distances come from coordinate differences; with more from a matrix
+    product where the sets are large, which makes two distances equal that differ by less than about 1e-3 of the norms.
+    Memory is bounded: queries go in blocks.
 
     On CUDA with a compiled mmcv, for D = 3 and k < 100, its kernel is used; it leaves the order of ties open. It has
     not been measured on a GPU yet.
@@ -71,20 +72,13 @@ def knn(query: Tensor, reference: Tensor, k: int, *, return_distance: bool = Fal
     with autocast_off(query):
         query, reference = common_coordinates(query, reference)
         ops = fast_ops(query) if query.shape[2] == 3 and k < _MMCV_LIMIT else None
-        if ops is not None:
-            index = _by_mmcv(ops, query, reference, k)
-        elif not return_distance:
-            return _reference(query, reference, k).index
-        else:
-            return _reference(query, reference, k)
-        if not return_distance:
-            return index
-        return Neighbours(index, (gather(reference, index) - query[:, :, None]).norm(dim=3))
+        found = _reference(query, reference, k) if ops is None else _by_mmcv(ops, query, reference, k)
+    return found if return_distance else found.index
 
 
-def _reference(query: Tensor, reference: Tensor, k: int, block: int = BLOCK) -> Neighbours:
-    rows = max(1, block // max(1, query.shape[0] * reference.shape[1]))
-    parts = [_smallest(distances(part, reference), k) for part in torch.split(query, rows, dim=1)]
+def _reference(query: Tensor, reference: Tensor, k: int) -> Neighbours:
+    blocks = torch.split(query, block_rows(query, reference), dim=1)
+    parts = [_smallest(distances(part, reference), k) for part in blocks]
     return Neighbours(*(torch.cat(pieces, dim=1) for pieces in zip(*parts)))
 
 
@@ -102,7 +96,8 @@ def _smallest(distance: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return key.bitwise_and_(0xFFFFFFFF), values
 
 
-def _by_mmcv(ops: Any, query: Tensor, reference: Tensor, k: int) -> Tensor:
+def _by_mmcv(ops: Any, query: Tensor, reference: Tensor, k: int) -> Neighbours:
     with cuda_guard(query):
         found = ops.knn(k, reference.contiguous(), query.contiguous(), False)
-    return found.transpose(1, 2).to(torch.int64)
+    index = found.transpose(1, 2).to(torch.int64)
+    return Neighbours(index, (gather(reference, index) - query[:, :, None]).norm(dim=3))

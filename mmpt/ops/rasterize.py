@@ -18,18 +18,15 @@ from .knn import knn
 
 __all__ = ['RasterOutput', 'rasterize']
 
-# Point-pixel pairs handled at once: small enough for the cache, large enough to hide the cost of a torch call.
-_PAIRS = 1 << 20
+# Points handled at once: few enough for the cache, enough to hide the cost of a torch call.
+_POINTS = 1 << 14
 # Colour of points that come without one: a light blue grey.
 _ALBEDO = (0.72, 0.76, 0.82)
 # Share of the light that has no direction.
 _AMBIENT = 0.3
-_HOLE_ROUNDS = 3
-# How many discs cover a place on average: of uniformly drawn points, exp(-3.5) = 3 % of the surface is left uncovered,
+# How many discs cover a place on average: of uniformly drawn points, exp(-4) = 2 % of the surface is left uncovered,
 # in gaps small enough to be closed afterwards. More would fray the outlines.
-_COVER = 3.5
-# Points closer to the camera than this are not drawn, in the unit of the points.
-_NEAR = 1e-2
+_COVER = 4.0
 
 
 class _Scene(NamedTuple):
@@ -37,7 +34,6 @@ class _Scene(NamedTuple):
 
     size: int
     focal: float
-    reach: int
     light: Sequence[float]
     background: Sequence[float]
 
@@ -114,6 +110,10 @@ def rasterize(
             f'radius={radius}; correct the one out of range.'
         )
     batch = points.shape[0]
+    if points.numel() == 0:
+        raise ValueError(
+            f'rasterize: expected at least one cloud and one point, got {tuple(points.shape)}; drop empty clouds.'
+        )
     with autocast_off(points):
         points = points.float()
         angles = _views(points, azimuth, elevation, distance)
@@ -123,9 +123,8 @@ def rasterize(
         normal = None if normals is None else torch.nn.functional.normalize(normals.float(), dim=2)
         albedo = points.new_tensor(_ALBEDO).expand_as(points) if colors is None else colors.float().clamp(0, 1)
         discs = _disc_radius(points, angles[2], focal, radius)
-        reach = max(0, math.ceil(float(discs.max()) - 0.5))
-        images = max(1, _PAIRS // (points.shape[1] * (2 * reach + 1) ** 2))
-        scene = _Scene(size, focal, reach, light, background)
+        images = max(1, _POINTS // points.shape[1])
+        scene = _Scene(size, focal, light, background)
         pieces = [
             _render(points[part], None if normal is None else normal[part], albedo[part], view, disc, scene)
             for part, view, disc in zip(
@@ -158,23 +157,29 @@ def _views(points: Tensor, azimuth: Tensor | float, elevation: Tensor | float, d
             )
         columns.append(column)
     views = max(column.shape[1] for column in columns)
+    if any(column.shape[1] not in (1, views) for column in columns):
+        raise ValueError(
+            'rasterize: expected the same number of views in azimuth, elevation and distance, got '
+            f'{[column.shape[1] for column in columns]}; give one column per view, or one for all.'
+        )
     return torch.stack([column.expand(batch, views) for column in columns])
 
 
 def _disc_radius(points: Tensor, distance: Tensor, focal: float, radius: float | None) -> Tensor:
-    """(B, V) radius of the discs in pixels at the origin."""
+    """(B, V) radius of the discs in the unit of the points."""
     if not bool((distance > 0).all()):
         raise ValueError(
             f'rasterize: expected distance > 0, got {float(distance.min())}; '
             'it is measured from the origin to the camera.'
         )
     if radius is not None:
-        return torch.full_like(distance, radius)
+        return distance * (radius / focal)
     # The k-th neighbour of a point on a surface is at the radius of a disc that holds k points on average.
     k = min(8, points.shape[1] - 1)
     probes = points[:, :: max(1, points.shape[1] // 64)]
     spacing = knn(probes, points, k + 1, return_distance=True).distance[:, :, -1].mean(dim=1, keepdim=True)
-    return (math.sqrt(_COVER / max(1, k)) * spacing * focal / distance).clamp(min=0.5)
+    # Half a pixel at least, which also serves points that all coincide.
+    return torch.maximum(math.sqrt(_COVER / max(1, k)) * spacing, distance * (0.5 / focal))
 
 
 def _render(
@@ -190,7 +195,7 @@ def _render(
         normal = (normal[:, :, None] * axes[:, None]).sum(dim=3)
         towards = normal[..., 2] * position[..., 2] - (normal[..., :2] * position[..., :2]).sum(dim=2)
         normal = normal * torch.where(towards < 0, -1.0, 1.0)[..., None]
-    flat, index = splat(position, normal, scene.size, scene.focal, disc, scene.reach, near=_NEAR)
+    flat, index = splat(position, normal, scene.size, scene.focal, disc)
     hit = index >= 0
     row = index.clamp(min=0)
     if normal is None:
@@ -200,7 +205,7 @@ def _render(
         lit = (gather(normal, row) * direction).sum(dim=2).clamp_(min=0)
     rgb = gather(albedo, row) * (_AMBIENT + (1 - _AMBIENT) * lit)[..., None]
     image = (-1, scene.size, scene.size)
-    depth, colour = fill_holes(flat.view(image), rgb.view(*image, 3), 2 * disc * distance / scene.focal, _HOLE_ROUNDS)
+    depth, colour = fill_holes(flat.view(image), rgb.view(*image, 3), 2 * disc, rounds=1 + scene.size // 48)
     seen = depth.isfinite()
     colour = torch.where(seen[..., None], colour, colour.new_tensor(scene.background))
     rgb8 = colour.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
