@@ -42,7 +42,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 .lead { font-size: 1.08rem; max-width: 46rem; }
 p { max-width: 46rem; margin: .6rem 0; }
-.note, figcaption small, footer { color: var(--quiet); font-size: .88rem; }
+.note, figcaption small, footer { color: var(--quiet); font-size: .88rem; font-weight: 400; }
 a { color: var(--link); }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; padding: 0; margin: 1rem 0 0; }
 .facts {
@@ -56,7 +56,7 @@ table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabu
 caption { text-align: left; color: var(--quiet); font-size: .88rem; padding-bottom: .4rem; }
 th, td { text-align: left; padding: .38rem 1.3rem .38rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 600; font-size: .88rem; vertical-align: bottom; }
-.number { text-align: right; white-space: nowrap; }
+th.number, td.number { text-align: right; white-space: nowrap; }
 .strong td { font-weight: 700; }
 pre {
   background: var(--card); border-radius: .5rem; padding: .8rem 1rem; overflow-x: auto; font-size: .86rem;

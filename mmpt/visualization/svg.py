@@ -11,7 +11,7 @@ from .scalars import Curve
 __all__ = ['line_chart']
 
 _WIDTH, _HEIGHT = 400, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 18, 10, 26
 _MAX_POINTS = 300
 
 
@@ -76,7 +76,8 @@ class _Scale:
         """About ``wanted`` round values inside; powers of ten on a logarithmic scale that holds two of them."""
         if self.log:
             powers = [10.0**k for k in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
-            return powers[:: max(1, len(powers) // wanted)]
+            if len(powers) > 1:
+                return powers[:: math.ceil(len(powers) / wanted)]
         raw = (self.high - self.low) / wanted
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * (1 - 1e-9))
@@ -86,10 +87,10 @@ class _Scale:
 
 
 def _bounds(values: Sequence[float], log: bool) -> tuple[float, float]:
-    """Extremes with a little room; at least a decade on a logarithmic scale."""
+    """Extremes with a little room; zero is shown where it is near."""
     low, high = min(values), max(values)
     if log:
-        return 10 ** math.floor(math.log10(low)), high * 1.15
+        return low / 1.15, high * 1.15
     room = 0.06 * (high - low) or 0.06 * (abs(high) or 1.0)
     return (0.0 if 0 <= low < 0.5 * high else low - room), high + room
 
