@@ -1,0 +1,89 @@
+"""The last step: arrays become the tensors that the model is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmpt.registry import TRANSFORMS
+from mmpt.structures import PointDataSample
+
+from .base import Transform, check_points, name_sample
+
+__all__ = ['PackInputs']
+
+_META_KEYS = ('sample_id', 'index', 'epoch', 'split', 'class_name')
+
+
+@TRANSFORMS.register_module()
+class PackInputs(Transform):
+    """Pack a sample as contract 1 of the architecture says.
+
+    Required keys: points; every one of ``feature_keys``; images and has_image where ``image_views`` is not 0 and the
+    sample has any. Returns ``inputs``: points (N, 3+F) float32, points_view2 likewise where :class:`AddView` ran,
+    images (K, 3, S, S) uint8 RGB and has_image (K,) bool where asked for; and ``data_samples``, a
+    :class:`~mmpt.structures.PointDataSample` with sample_id, index, epoch, split, class_name, label and parts.
+
+    Args:
+        feature_keys (Sequence[str]): per-point features that follow x y z, in this order, such as ``('normals',)``.
+        image_views (int): K, the fixed number of pictures; 0 for none.
+        image_size (int | None): S, their edge in pixels; needed where ``image_views`` is not 0. A sample without
+            pictures gets zeros and has_image False, so that every batch has the same shape.
+
+    Raises:
+        KeyError: a feature is missing.
+        ValueError: an array has another shape than promised.
+    """
+
+    required = ('points',)
+
+    def __init__(
+        self, feature_keys: Sequence[str] = (), *, image_views: int = 0, image_size: int | None = None
+    ) -> None:
+        if image_views and not image_size:
+            raise ValueError(f'PackInputs(image_views={image_views}) needs image_size, the edge in pixels.')
+        self.feature_keys = tuple(feature_keys)
+        self.image_views, self.image_size = image_views, image_size
+        self.metainfo = {'feature_keys': self.feature_keys}
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Check and convert."""
+        check_points(results)
+        inputs = {'points': self._points(results, '')}
+        if 'points_view2' in results:
+            inputs['points_view2'] = self._points(results, '_view2')
+        if self.image_views:
+            inputs['images'], inputs['has_image'] = self._images(results)
+        sample = PointDataSample(metainfo={key: results[key] for key in _META_KEYS if key in results})
+        if 'label' in results:
+            sample.set_field(int(results['label']), 'label')
+        if 'parts' in results:
+            sample.set_field(torch.from_numpy(results['parts'].astype(np.int64)), 'parts')
+        return {'inputs': inputs, 'data_samples': sample}
+
+    def _points(self, results: dict[str, Any], suffix: str) -> torch.Tensor:
+        columns = [results[f'points{suffix}']]
+        for key in self.feature_keys:
+            if f'{key}{suffix}' not in results:
+                raise KeyError(
+                    f'PackInputs(feature_keys={self.feature_keys}) needs {key + suffix!r}, which '
+                    f'{name_sample(results)} does not have; remove it from feature_keys or use data that carry it.'
+                )
+            feature = results[f'{key}{suffix}']
+            columns.append(feature.reshape(len(feature), -1))
+        return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
+
+    def _images(self, results: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        expected = (self.image_views, self.image_size, self.image_size, 3)
+        images = results.get('images', np.zeros(expected, np.uint8))
+        has_image = results.get('has_image', np.zeros(self.image_views, bool))
+        if images.shape != expected or images.dtype != np.uint8 or has_image.shape != expected[:1]:
+            raise ValueError(
+                f'expected images {expected} uint8 and has_image {expected[:1]} in {name_sample(results)}, got '
+                f'{images.shape} {images.dtype} and {has_image.shape}; make image_views and image_size of PackInputs '
+                'agree with the pipeline (num_views and size of LoadImages, PickViews, ResizeImages or RenderViews).'
+            )
+        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), torch.from_numpy(has_image)

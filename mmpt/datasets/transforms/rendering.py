@@ -1,0 +1,105 @@
+"""Pictures of the cloud itself, for data that come without any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmpt.ops import rasterize
+from mmpt.registry import TRANSFORMS
+
+from .base import Transform
+
+__all__ = ['DISTANCE', 'RenderViews', 'draw_cameras', 'render_views']
+
+# Of the camera, in radii of the cloud: the unit sphere just fills a view of 45 degrees.
+DISTANCE = 2.62
+
+
+def draw_cameras(
+    rng: np.random.Generator, num_views: int, azimuth: tuple[float, float], elevation: tuple[float, float]
+) -> np.ndarray:
+    """Draw cameras uniformly.
+
+    Args:
+        rng (Generator): where the draws come from.
+        num_views (int): V.
+        azimuth (tuple[float, float]): interval, degrees; 0 looks at the front (+z), 90 at +x.
+        elevation (tuple[float, float]): interval, degrees above the horizon.
+
+    Returns:
+        ndarray: (2, V) float32 azimuth and elevation, radians.
+    """
+    return np.deg2rad([rng.uniform(*azimuth, size=num_views), rng.uniform(*elevation, size=num_views)]).astype(
+        np.float32
+    )
+
+
+def render_views(points: np.ndarray, normals: np.ndarray | None, cameras: np.ndarray, size: int) -> np.ndarray:
+    """Shade a cloud from several sides; it is first brought to the unit sphere, so that it fills the picture.
+
+    Args:
+        points (ndarray): (N, 3) float32, y up.
+        normals (ndarray | None): (N, 3); without them brightness falls with depth.
+        cameras (ndarray): (2, V) azimuth and elevation, radians.
+        size (int): edge in pixels.
+
+    Returns:
+        ndarray: (V, size, size, 3) uint8 RGB on white.
+    """
+    centred = points - points.mean(axis=0)
+    radius = max(float(np.linalg.norm(centred, axis=1).max()), 1e-12)
+    azimuth, elevation = torch.from_numpy(cameras)[:, None]
+    cloud = torch.from_numpy(centred / radius)[None]
+    facing = None if normals is None else torch.from_numpy(np.ascontiguousarray(normals))[None]
+    with _one_thread():
+        output = rasterize(cloud, facing, azimuth, elevation, DISTANCE, size)
+    return output.rgb[0].permute(0, 2, 3, 1).contiguous().numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch on this thread: the tensors of one shape are so small that waking others costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@TRANSFORMS.register_module()
+class RenderViews(Transform):
+    """Render the cloud as it is at this place of the pipeline; place it before the points are thinned out.
+
+    Required keys: points (N, 3) y up, rng. Added keys: images (num_views, size, size, 3) uint8 RGB, has_image
+    (num_views,) bool, all True.
+
+    Args:
+        num_views (int): how many pictures.
+        size (int): edge in pixels.
+        azimuth (tuple[float, float]): interval of the draw, degrees; 0 looks at the front (+z), 90 at +x.
+        elevation (tuple[float, float]): interval of the draw, degrees above the horizon.
+    """
+
+    required = ('points', 'rng')
+
+    def __init__(
+        self,
+        num_views: int = 1,
+        size: int = 224,
+        azimuth: tuple[float, float] = (0.0, 360.0),
+        elevation: tuple[float, float] = (0.0, 35.0),
+    ) -> None:
+        self.num_views, self.size, self.azimuth, self.elevation = num_views, size, azimuth, elevation
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw the cameras and render."""
+        cameras = draw_cameras(results['rng'], self.num_views, self.azimuth, self.elevation)
+        results['images'] = render_views(results['points'], results.get('normals'), cameras, self.size)
+        results['has_image'] = np.ones(self.num_views, bool)
+        return results

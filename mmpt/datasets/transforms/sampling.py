@@ -1,0 +1,163 @@
+"""Choosing points and views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmpt.registry import TRANSFORMS
+
+from .base import POINT_KEYS, Transform, build_pipeline, name_sample, run_pipeline
+from .loading import choose_views
+
+__all__ = ['AddView', 'FirstPoints', 'PickViews', 'PointDropout', 'RandomSample']
+
+
+def _take(results: dict[str, Any], index: np.ndarray | slice) -> None:
+    for key in POINT_KEYS:
+        if key in results:
+            results[key] = results[key][index]
+
+
+def _check_enough(results: dict[str, Any], num_points: int, who: str) -> None:
+    have = len(results['points'])
+    if have < num_points:
+        raise ValueError(
+            f'fewer points than asked: {who}(num_points={num_points}), but {name_sample(results)} has {have}; '
+            'lower num_points in the pipeline or give denser clouds.'
+        )
+
+
+@TRANSFORMS.register_module()
+class RandomSample(Transform):
+    """Keep ``num_points`` random points, without replacement, in random order.
+
+    Required keys: points, rng. Modified keys: points, normals, parts.
+
+    Args:
+        num_points (int): how many.
+
+    Raises:
+        ValueError: the cloud has fewer points.
+    """
+
+    required = ('points', 'rng')
+
+    def __init__(self, num_points: int) -> None:
+        self.num_points = num_points
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw the rows."""
+        _check_enough(results, self.num_points, type(self).__name__)
+        _take(results, results['rng'].permutation(len(results['points']))[: self.num_points])
+        return results
+
+
+@TRANSFORMS.register_module()
+class FirstPoints(Transform):
+    """Keep the first ``num_points`` points: for evaluation, which is to be the same every time.
+
+    Required keys: points. Modified keys: points, normals, parts.
+
+    Args:
+        num_points (int): how many.
+
+    Raises:
+        ValueError: the cloud has fewer points.
+    """
+
+    required = ('points',)
+
+    def __init__(self, num_points: int) -> None:
+        self.num_points = num_points
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Cut the rows off."""
+        _check_enough(results, self.num_points, type(self).__name__)
+        _take(results, slice(self.num_points))
+        return results
+
+
+@TRANSFORMS.register_module()
+class PointDropout(Transform):
+    """Replace a random share of the points by the first one, so that N stays (CrossPoint, arXiv 2203.00680).
+
+    Required keys: points, rng. Modified keys: points, normals, parts.
+
+    Args:
+        max_ratio (float): the share is drawn from U(0, max_ratio).
+    """
+
+    required = ('points', 'rng')
+
+    def __init__(self, max_ratio: float = 0.875) -> None:
+        self.max_ratio = max_ratio
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Point the rows of dropped points at row 0."""
+        count, rng = len(results['points']), results['rng']
+        dropped = rng.random(count) < rng.uniform(0, self.max_ratio)
+        _take(results, np.where(dropped, 0, np.arange(count)))
+        return results
+
+
+@TRANSFORMS.register_module()
+class AddView(Transform):
+    """Make a second cloud of the same shape by a pipeline of its own.
+
+    The sub-pipeline works on a copy and draws from a generator of its own, so that a change in it never moves the
+    draws of the first view.
+
+    Required keys: points, rng. Added keys: points_view2 (N2, 3) float32, normals_view2 where there are normals.
+
+    Args:
+        pipeline (Sequence[dict | Callable]): the transforms of the second view, from the cloud as it is here.
+    """
+
+    required = ('points', 'rng')
+
+    def __init__(self, pipeline: Sequence[dict | Callable]) -> None:
+        self.pipeline = build_pipeline(pipeline)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Run the sub-pipeline and keep its cloud."""
+        child = np.random.default_rng(results['rng'].integers(0, 2**32, size=4))
+        view = run_pipeline(self.pipeline, {**results, 'rng': child})
+        for key in ('points', 'normals'):
+            if key in view:
+                results[f'{key}_view2'] = view[key]
+        return results
+
+
+@TRANSFORMS.register_module()
+class PickViews(Transform):
+    """Keep some of the pictures that a data set holds or renders in memory.
+
+    Required keys: images, has_image, rng. Modified keys: images (num_views, H, W, 3), has_image (num_views,).
+
+    Args:
+        num_views (int): how many.
+        random (bool): draw them without replacement (training), or take the first ones (evaluation).
+
+    Raises:
+        ValueError: there are fewer pictures.
+    """
+
+    required = ('images', 'has_image', 'rng')
+
+    def __init__(self, num_views: int = 1, random: bool = True) -> None:
+        self.num_views, self.random = num_views, random
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Choose among all pictures, those that are missing included."""
+        have = len(results['images'])
+        if have < self.num_views:
+            raise ValueError(
+                f'fewer views than asked: PickViews(num_views={self.num_views}), but {name_sample(results)} has '
+                f'{have}; raise `views` of the data set.'
+            )
+        chosen = choose_views(have, self.num_views, results['rng'] if self.random else None)
+        results['images'], results['has_image'] = results['images'][chosen], results['has_image'][chosen]
+        return results
