@@ -77,6 +77,10 @@ class PointCloudDataset(Dataset):
         """
         raise NotImplementedError
 
+    def label(self, index: int) -> int | None:
+        """The class of shape ``index`` (counted over all shapes); override where that needs no :meth:`load_info`."""
+        return self.load_info(index).get('label')
+
     @property
     def metainfo(self) -> dict[str, Any]:
         """Facts about the samples as the pipeline gives them.

@@ -67,6 +67,10 @@ class NpzShapes(PointCloudDataset):
         """Shapes of the split."""
         return len(self.points)
 
+    def label(self, index: int) -> int:
+        """From the array of labels."""
+        return int(self.labels[index])
+
     def load_info(self, index: int) -> dict[str, Any]:
         """The cloud, y up, and its label."""
         points = self.points[index].astype(np.float32)
@@ -76,7 +80,7 @@ class NpzShapes(PointCloudDataset):
             'sample_id': f'{self.split}/{self.ids[index]}',
             'split': self.split,
             'points': points,
-            'label': int(self.labels[index]),
+            'label': self.label(index),
         }
 
 

@@ -168,6 +168,10 @@ class ShapeNet(PointCloudDataset):
         """Lines of the list."""
         return len(self.items)
 
+    def label(self, index: int) -> int | None:
+        """The position of the synset in ``SYNSETS``; None for a synset that is not one of the 55."""
+        return _LABELS.get(self.items[index][1])
+
     def load_info(self, index: int) -> dict[str, Any]:
         """Paths and label of a shape; nothing is decoded."""
         split, synset, model = self.items[index]
@@ -177,8 +181,9 @@ class ShapeNet(PointCloudDataset):
             'points_path': str(self.clouds / f'{synset}-{model}.npy'),
             'image_paths': self._pictures(synset, model),
         }
-        if synset in _LABELS:
-            info['label'] = _LABELS[synset]
+        label = self.label(index)
+        if label is not None:
+            info['label'] = label
         return info
 
     def _pictures(self, synset: str, model: str) -> list[str]:

@@ -99,6 +99,10 @@ class SyntheticShapes(PointCloudDataset):
         """The size asked for."""
         return self.size
 
+    def label(self, index: int) -> int | None:
+        """Classes take turns; composites have none."""
+        return index % len(CATEGORIES) if self.kind == 'categories' else None
+
     def load_info(self, index: int) -> dict[str, Any]:
         """The generated arrays, from the cache where there is one."""
         arrays = self._make(index) if self._folder is None else self._read(index)
@@ -109,7 +113,7 @@ class SyntheticShapes(PointCloudDataset):
             'normals': arrays['normals'],
         }
         if self.kind == 'categories':
-            info['label'] = index % len(CATEGORIES)
+            info['label'] = self.label(index)
             info['parts'] = arrays['parts'].astype(np.int64)
         if self.views:
             info['images'], info['has_image'] = arrays['images'], np.ones(self.views, bool)

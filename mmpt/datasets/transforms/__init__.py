@@ -3,7 +3,7 @@
 from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_sample, run_pipeline
 from .geometric import Jitter, RotateUp, ScaleAndTranslate, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
-from .loading import LoadImages, LoadPoints
+from .loading import LoadImages, LoadPoints, resize_image
 from .packing import PackInputs
 from .rendering import RenderViews, draw_cameras, render_views
 from .sampling import AddView, FirstPoints, PickViews, PointDropout, RandomSample
@@ -32,5 +32,6 @@ __all__ = [
     'draw_cameras',
     'name_sample',
     'render_views',
+    'resize_image',
     'run_pipeline',
 ]

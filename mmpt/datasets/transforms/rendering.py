@@ -14,10 +14,10 @@ from mmpt.registry import TRANSFORMS
 
 from .base import Transform
 
-__all__ = ['DISTANCE', 'RenderViews', 'draw_cameras', 'render_views']
+__all__ = ['RenderViews', 'draw_cameras', 'render_views']
 
 # Of the camera, in radii of the cloud: the unit sphere just fills a view of 45 degrees.
-DISTANCE = 2.62
+_DISTANCE = 2.62
 
 
 def draw_cameras(
@@ -39,25 +39,31 @@ def draw_cameras(
     )
 
 
-def render_views(points: np.ndarray, normals: np.ndarray | None, cameras: np.ndarray, size: int) -> np.ndarray:
-    """Shade a cloud from several sides; it is first brought to the unit sphere, so that it fills the picture.
+def render_views(
+    points: np.ndarray, normals: np.ndarray | None, cameras: np.ndarray, size: int, colors: np.ndarray | None = None
+) -> np.ndarray:
+    """Shade a cloud from several sides; the middle of its bounding box is in the centre, and all of it in the picture.
 
     Args:
         points (ndarray): (N, 3) float32, y up.
         normals (ndarray | None): (N, 3); without them brightness falls with depth.
         cameras (ndarray): (2, V) azimuth and elevation, radians.
         size (int): edge in pixels.
+        colors (ndarray | None): (N, 3) in [0, 1].
 
     Returns:
         ndarray: (V, size, size, 3) uint8 RGB on white.
     """
-    centred = points - points.mean(axis=0)
+    centred = points - (points.min(axis=0) + points.max(axis=0)) / 2
     radius = max(float(np.linalg.norm(centred, axis=1).max()), 1e-12)
     azimuth, elevation = torch.from_numpy(cameras)[:, None]
-    cloud = torch.from_numpy(centred / radius)[None]
-    facing = None if normals is None else torch.from_numpy(np.ascontiguousarray(normals))[None]
+    cloud = torch.from_numpy((centred / radius).astype(np.float32))[None]
+    facing, albedo = (
+        None if rows is None else torch.from_numpy(np.ascontiguousarray(rows, np.float32))[None]
+        for rows in (normals, colors)
+    )
     with _one_thread():
-        output = rasterize(cloud, facing, azimuth, elevation, DISTANCE, size)
+        output = rasterize(cloud, facing, azimuth, elevation, _DISTANCE, size, colors=albedo)
     return output.rgb[0].permute(0, 2, 3, 1).contiguous().numpy()
 
 
