@@ -1,0 +1,19 @@
+"""What happens around every step: one hook, one file."""
+
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .deferred_info_hook import DeferredInfoHook
+from .encoder_ema_hook import EncoderEMAHook
+from .interrupt_hook import InterruptHook
+from .non_finite_hook import NonFiniteHook
+from .step_draws_hook import StepDrawsHook
+from .value_schedule_hook import ValueScheduleHook
+
+__all__ = [
+    'AtomicCheckpointHook',
+    'DeferredInfoHook',
+    'EncoderEMAHook',
+    'InterruptHook',
+    'NonFiniteHook',
+    'StepDrawsHook',
+    'ValueScheduleHook',
+]

@@ -1,0 +1,160 @@
+"""What ``tools/train.py`` and ``tools/test.py`` do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mmpt.utils.checkpoint import (
+    latest_checkpoint,
+    load_checkpoint,
+    model_state,
+    require_match,
+    trust_checkpoints,
+    warn_about_geometry,
+)
+from mmpt.utils.config import load_config
+from mmpt.utils.errors import ConfigError
+
+from .distributed import process_group, unwrap
+
+__all__ = ['test', 'train']
+
+
+def train(
+    config: str,
+    *,
+    work_dir: str | None = None,
+    resume: str | None = None,
+    amp: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    auto_scale_lr: bool = False,
+    launcher: str = 'none',
+    trust_checkpoint: bool = False,
+    seed: int | None = None,
+) -> Runner:
+    """Train by a config.
+
+    Args:
+        config (str): its file.
+        work_dir (str, optional): where everything is written; default ``work_dirs/<name of the config>``.
+        resume (str, optional): a checkpoint, or ``auto`` for the last one of the work dir, if there is one.
+        amp (bool): bf16 autocast.
+        cfg_options (Mapping[str, Any], optional): dotted key -> value, over what the config says.
+        auto_scale_lr (bool): scale the learning rate with the batch of one update.
+        launcher (str): ``none``, ``pytorch`` or ``slurm``.
+        trust_checkpoint (bool): let the checkpoints that are read run code.
+        seed (int, optional): over that of the config.
+
+    Returns:
+        Runner: after training.
+    """
+    trust_checkpoints(trust_checkpoint)
+    with process_group(launcher):
+        cfg = _prepare(config, work_dir, cfg_options, launcher)
+        if cfg.get('train_dataloader') is None:
+            raise ConfigError(f'{config} has no train_dataloader, so there is nothing to train on.')
+        if resume:
+            cfg.resume = True
+            cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
+            if cfg.load_from is None:
+                cfg.resume = False
+                print_log(f'Nothing to resume in {cfg.work_dir}: training starts from the beginning.', logger='current')
+        if amp:
+            if cfg.optim_wrapper.get('type', 'GuardedOptimWrapper') != 'GuardedOptimWrapper':
+                raise ConfigError(f'--amp needs optim_wrapper.type GuardedOptimWrapper, not {cfg.optim_wrapper.type}.')
+            cfg.optim_wrapper.amp = True
+        if seed is not None:
+            cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
+        if auto_scale_lr:
+            _scale_with_batch(cfg)
+        runner = Runner.from_cfg(cfg)
+        _log_batch(runner, cfg)
+        runner.train()
+    return runner
+
+
+def test(
+    config: str,
+    checkpoint: str,
+    *,
+    work_dir: str | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = 'none',
+    trust_checkpoint: bool = False,
+) -> dict[str, float]:
+    """Score a checkpoint by the val protocol of a config.
+
+    Args:
+        config (str): its file.
+        checkpoint (str): a file or an http(s) address. Its averaged weights count where it has some.
+        work_dir (str, optional): where the log is written; default ``work_dirs/<name of the config>``.
+        cfg_options (Mapping[str, Any], optional): dotted key -> value, over what the config says.
+        launcher (str): ``none``, ``pytorch`` or ``slurm``.
+        trust_checkpoint (bool): let the checkpoint run code.
+
+    Returns:
+        dict[str, float]: the scores.
+    """
+    trust_checkpoints(trust_checkpoint)
+    with process_group(launcher):
+        cfg = _prepare(config, work_dir, cfg_options, launcher)
+        if cfg.get('val_dataloader') is None:
+            raise ConfigError(f'{config} has no val_dataloader, so there is no protocol to score a checkpoint by.')
+        loaded = load_checkpoint(checkpoint)
+        # Nothing of the training is needed, and the averages are put in place here rather than by their hook.
+        cfg.update(dict.fromkeys(('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'load_from')))
+        cfg.resume = False
+        cfg.default_hooks = {**cfg.get('default_hooks', {}), 'checkpoint': None}
+        cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] != 'EncoderEMAHook']
+        runner = Runner.from_cfg(cfg)
+        state, averaged = model_state(loaded)
+        model = unwrap(runner.model)
+        require_match(model, state, checkpoint)
+        model.load_state_dict(state)
+        which = 'moving averages of the encoder' if averaged else 'plain weights, since it holds no averages'
+        runner.logger.info(f'Scoring the {which} in {checkpoint}.')
+        warn_about_geometry(loaded, getattr(runner.val_dataloader.dataset, 'metainfo', {}))
+        scores = runner.val()
+        if is_main_process():
+            for name, value in scores.items():
+                print(f'{name}: {value:.4f}' if isinstance(value, float) else f'{name}: {value}')
+    return scores
+
+
+def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | None, launcher: str) -> Config:
+    cfg = load_config(config, options)
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(config).stem)
+    cfg.launcher = launcher
+    return cfg
+
+
+def _scale_with_batch(cfg: Config) -> None:
+    """Let mmengine scale the learning rate; it does not know about accumulation."""
+    base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
+    if not base:
+        raise ConfigError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config.')
+    accumulated = cfg.optim_wrapper.get('accumulative_counts', 1)
+    cfg.auto_scale_lr = {'enable': True, 'base_batch_size': base / accumulated}
+
+
+def _log_batch(runner: Runner, cfg: Config) -> None:
+    """Say what one update is made of, since a config cannot know how many processes run it."""
+    one, processes = cfg.train_dataloader.batch_size, get_world_size()
+    accumulated = cfg.optim_wrapper.get('accumulative_counts', 1)
+    print_log(
+        f'One update: {one} samples x {processes} processes x {accumulated} accumulated = '
+        f'{one * processes * accumulated}.',
+        logger=runner.logger,
+        level=logging.INFO,
+    )

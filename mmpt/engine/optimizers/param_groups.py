@@ -1,0 +1,95 @@
+"""Which parameters are decayed, and how fast each learns."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.registry import OPTIMIZERS
+from torch import nn
+
+from mmpt.engine.distributed import unwrap
+from mmpt.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from mmpt.utils.errors import ConfigError
+
+__all__ = ['ParamGroupConstructor']
+
+# The optimisers whose fused version honours `found_inf` on CPU and CUDA.
+_FUSED = ('Adam', 'AdamW', 'SGD')
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class ParamGroupConstructor:
+    """Sorts parameters as Point-BERT does: 1-D tensors, biases and tokens are not decayed; frozen ones are left out.
+
+    A position of a token (``cls_pos``) is decayed, unlike the token itself (``cls_token``).
+
+    Args:
+        optim_wrapper_cfg (dict): the wrapper, with ``optimizer`` inside.
+        paramwise_cfg (dict, optional): ``lr_mult`` (dict[str, float]: prefix of the name -> factor, the longest that
+            fits counts) and ``no_decay`` (list[str]: parts of names, default ``['token']``).
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
+        self.wrapper_cfg = dict(optim_wrapper_cfg)
+        self.optimizer_cfg = dict(self.wrapper_cfg.pop('optimizer'))
+        paramwise = dict(paramwise_cfg or {})
+        self.lr_mult: dict[str, float] = dict(paramwise.pop('lr_mult', {}))
+        self.no_decay: list[str] = list(paramwise.pop('no_decay', ['token']))
+        if paramwise:
+            raise ConfigError(f'optim_wrapper.paramwise_cfg takes lr_mult and no_decay, not {sorted(paramwise)}.')
+
+    def __call__(self, model: nn.Module) -> Any:
+        """Build the wrapper around the optimiser of a model.
+
+        Args:
+            model (nn.Module): possibly wrapped for several processes.
+
+        Returns:
+            OptimWrapper: ready to update it.
+        """
+        groups = self._groups(unwrap(model))
+        if not groups:
+            raise ConfigError(f'{type(unwrap(model)).__name__} has no parameter to train.')
+        cfg = self.optimizer_cfg
+        known = OPTIMIZERS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+        if cfg['type'] in _FUSED and 'foreach' not in cfg and 'fused' in inspect.signature(known).parameters:
+            cfg.setdefault('fused', True)
+        optimizer = OPTIMIZERS.build({**cfg, 'params': groups})
+        self.wrapper_cfg.setdefault('type', 'GuardedOptimWrapper')
+        return OPTIM_WRAPPERS.build({**self.wrapper_cfg, 'optimizer': optimizer})
+
+    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        groups: dict[tuple[bool, str], dict[str, Any]] = {}
+        frozen = 0
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                frozen += 1
+                continue
+            decay = not (parameter.ndim <= 1 or name.endswith('.bias') or any(part in name for part in self.no_decay))
+            prefix = max((p for p in self.lr_mult if name.startswith(p)), key=len, default='')
+            group = groups.setdefault((decay, prefix), {'params': []})
+            group['params'].append(parameter)
+            if not decay:
+                group['weight_decay'] = 0.0
+            if prefix:
+                group['lr'] = self.optimizer_cfg['lr'] * self.lr_mult[prefix]
+        unused = set(self.lr_mult) - {prefix for _, prefix in groups}
+        if unused:
+            raise ConfigError(
+                f'optim_wrapper.paramwise_cfg.lr_mult: no trainable parameter starts with {sorted(unused)}.'
+            )
+        self._log(groups, frozen)
+        # The groups of the plain learning rate first: the log shows the rate of the first group.
+        return [groups[key] for key in sorted(groups, key=lambda key: (key[1], not key[0]))]
+
+    def _log(self, groups: dict[tuple[bool, str], dict[str, Any]], frozen: int) -> None:
+        parts = []
+        for (decay, prefix), group in groups.items():
+            count = sum(p.numel() for p in group['params']) / 1e6
+            rate = f', lr x {self.lr_mult[prefix]:g} for {prefix}' if prefix else ''
+            parts.append(f'{len(group["params"])} tensors ({count:.2f} M) {"" if decay else "not "}decayed{rate}')
+        print_log(
+            f'{self.optimizer_cfg["type"]}: {"; ".join(parts)}; {frozen} frozen tensors left out.', logger='current'
+        )
