@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ._checks import check_batched
@@ -38,7 +37,8 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
             f'gather: expected indices in [0, {num}), got {int(index.min())} to {int(index.max())}; '
             'the index belongs to another cloud.'
         )
-    # One flat table of rows: measured on CPU, the backward of `embedding` is 1.4 to 2 times faster for many channels
-    # than those of `index_select`, `gather` and advanced indexing.
+    # One flat table of rows: among the ways to do this in torch it is the fastest or close to it
+    # for 3 to 384 channels, forward and backward (CPU time, one thread); `torch.gather` costs up to 3 times as much.
     offset = torch.arange(batch, device=index.device).mul_(num).view(-1, *[1] * (index.dim() - 1))
-    return F.embedding(index + offset, values.reshape(batch * num, channels))
+    rows = values.reshape(batch * num, channels).index_select(0, (index + offset).flatten())
+    return rows.view(*index.shape, channels)
