@@ -22,8 +22,8 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
 
     Raises:
         ValueError: if the shapes do not agree.
-        IndexError: if an index lies outside [0, N). On an accelerator this is not checked, since looking would
-            stall the device.
+        IndexError: if an index lies outside [0, N). Not checked on an accelerator, where looking would stall the
+            device, nor in a compiled region, which it would cut in two.
     """
     check_batched('gather', 'values', values)
     batch, num, channels = values.shape
@@ -32,7 +32,8 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
             f'gather: expected an int64 index of shape ({batch}, ...), got {index.dtype} {tuple(index.shape)}; '
             'give one row of indices per sample.'
         )
-    if index.device.type == 'cpu' and index.numel() and (index.min() < 0 or index.max() >= num):
+    looks = index.device.type == 'cpu' and not torch.compiler.is_compiling()
+    if looks and index.numel() and (index.min() < 0 or index.max() >= num):
         raise IndexError(
             f'gather: expected indices in [0, {num}), got {int(index.min())} to {int(index.max())}; '
             'the index belongs to another cloud.'

@@ -26,7 +26,7 @@ _ALBEDO = (0.72, 0.76, 0.82)
 _AMBIENT = 0.3
 # How many discs cover a place on average: of uniformly drawn points, exp(-5) = 0.7 % of the surface is left uncovered,
 # in gaps small enough to be closed afterwards. Discs without normals stick out of the outline, so fewer must do there.
-_COVER, _COVER_FACING = 5.0, 3.0
+_COVER, _COVER_FACING = 5.0, 4.0
 
 
 class _Scene(NamedTuple):

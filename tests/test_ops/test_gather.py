@@ -53,3 +53,9 @@ def test_an_index_of_a_neighbouring_cloud_is_refused(clouds, bad):
 def test_wrong_index(clouds, index):
     with pytest.raises(ValueError, match=r'gather: expected an int64 index of shape \(3, ...\)'):
         gather(clouds, index)
+
+
+def test_compiles_in_one_piece(clouds):
+    index = torch.tensor([[1, 0], [2, 2], [39, 0]])
+    compiled = torch.compile(gather, backend='eager', fullgraph=True)
+    assert torch.equal(compiled(clouds, index), gather(clouds, index))
