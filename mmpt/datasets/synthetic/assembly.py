@@ -170,6 +170,7 @@ class Assembly:
         *,
         taper: float = 1.0,
         core: tuple[float, float] | None = None,
+        rot: Vector = (0.0, 0.0, 0.0),
         **tags,
     ) -> None:
         """A polygon in ``plane``, extruded by ``depth`` along the third axis, half to each side of ``center``.
@@ -182,9 +183,13 @@ class Assembly:
             plane: 'xz', 'xy' or 'zy'.
             taper: scale of the far end about ``core``, from 0 to 1.
             core: a point inside; the mean of the corners by default.
+            rot: turns plane and extrusion about ``center``, as in ``rotation``.
             **tags: part, group, carve.
         """
         u, v, w = _PLANES[plane]
+        if any(rot):
+            columns = rotation(*rot)
+            u, v, w = ([_dot(row, axis) for row in zip(*columns)] for axis in (u, v, w))
         if core is None:
             core = (sum(p[0] for p in polygon) / len(polygon), sum(p[1] for p in polygon) / len(polygon))
         p, q = core

@@ -21,6 +21,8 @@ from .warps import Bend, Relief, Twist
 _STREAM = 101
 
 _IDENTITY = np.eye(3)
+# Bounds the time of a shape: mirror images of rows of tubes could be many solids.
+_MAX_SOLIDS = 36
 
 
 def free_composite(seed: int, index: int, num_points: int = 1024) -> Shape:
@@ -39,12 +41,18 @@ def free_composite(seed: int, index: int, num_points: int = 1024) -> Shape:
     loose = draws.chance(0.35)
     solid = _loose(draws) if loose else _built(draws)
     solid = _unit(solid)
+    whole = solid
     if draws.chance(0.35):
         solid = _carved(solid, draws)
     warps = _warps(draws, rng)
     if loose or draws.chance(0.3):
-        solid = solid.mapped(_turn(draws))
-    points, normals, _ = sample(solid, rng, num_points, warps, oversample=1.7)
+        turn = _turn(draws)
+        solid, whole = solid.mapped(turn), whole.mapped(turn)
+    try:
+        points, normals, _ = sample(solid, rng, num_points, warps, oversample=1.7)
+    except ValueError:
+        # The carvers took everything, which happens to next to no shape, but must not end a run of a million.
+        points, normals, _ = sample(whole, rng, num_points, warps)
     return Shape(normalize(points), normals, None)
 
 
@@ -137,82 +145,83 @@ def _loose(draws: Draws) -> Solid:
     return _placed(_primitives(draws, count), copies)
 
 
-def _extents(draws: Draws) -> list[float]:
+def _extents(draws: Draws) -> np.ndarray:
     """Half extents of an element: a block, a plate or a rod."""
     form = draws.unit()
-    size = [draws(0.25, 1.0) for _ in range(3)]
+    size = [draws(0.2, 1.0) for _ in range(3)]
     if form < 0.4:
-        size[draws.below(3) if draws.chance(0.5) else 1] = draws(0.02, 0.08)
-    elif form < 0.65:
-        thin = draws(0.025, 0.1)
-        keep = draws.below(3)
-        size = [s if j == keep else thin * draws.scale(0.2) for j, s in enumerate(size)]
-    return size
+        size[draws.below(3) if draws.chance(0.6) else 1] = draws(0.015, 0.07)
+    elif form < 0.7:
+        thin, keep = draws(0.02, 0.08), draws.below(3)
+        size = [s if axis == keep else thin * draws.scale(0.2) for axis, s in enumerate(size)]
+    return np.array(size)
+
+
+def _upended(draws: Draws) -> np.ndarray:
+    """Mostly the identity, or the primitive's own axis laid along x or z."""
+    if draws.chance(0.7):
+        return _IDENTITY
+    return np.array(rotation(0.5 * math.pi) if draws.chance(0.5) else rotation(0.0, 0.0, 0.5 * math.pi)).T
 
 
 def _built(draws: Draws) -> Solid:
-    """Axis-aligned elements, stacked or attached, with mirror images and repetitions."""
+    """Axis-aligned elements, each set onto a face of an earlier one; mirror images, rows and rings of equal ones."""
     count = draws.between(1, 9)
-    symmetric = draws.chance(0.6)
-    mirror_z = draws.chance(0.3)
-    budget = 24
+    mirrors = [axis for axis, chance in ((0, 0.65), (2, 0.35)) if draws.chance(chance)]
+    primitives = _primitives(draws, count)
+    weight = np.bincount(primitives.part).tolist()
+    left = _MAX_SOLIDS - sum(weight)
     copies: list = []
-    low, high = np.zeros(3), np.zeros(3)
-    for i in range(count):
-        size = np.array(_extents(draws))
-        matrix = np.diag(size)
-        if draws.chance(0.3):
-            # Lay the primitive's own axis along x or z.
-            matrix = matrix @ np.array(rotation(*((math.pi / 2, 0, 0) if draws.chance(0.5) else (0, 0, math.pi / 2)))).T
-        if draws.chance(0.15):
-            matrix = np.array(rotation(draws.normal(0.3), draws.normal(0.3), draws.normal(0.3))).T @ matrix
-        if i == 0:
-            offset = np.zeros(3)
-        else:
-            # Touch the box around everything so far on one face, with a little overlap, most often above or below.
-            axis = 1 if draws.chance(0.55) else 2 * draws.below(2)
-            span = high - low
-            offset = low + span * np.array([draws.unit(), draws.unit(), draws.unit()])
-            if draws.chance(0.5):
-                offset[0] = 0.0
-            if draws.chance(0.4):
-                offset[2] = 0.5 * (low[2] + high[2])
-            sink = 0.9 * size[axis] if draws.chance(0.85) else 0.0
-            offset[axis] = high[axis] + sink if draws.chance(0.5) else low[axis] - sink
-        images = [(matrix, offset)]
-        if i > 0 or count == 1:
-            images = _repeated(images, draws, high - low, size)
-        if symmetric and abs(offset[0]) > 1e-6:
-            flip = np.diag([-1.0, 1.0, 1.0])
-            images += [(flip @ m, flip @ o) for m, o in images]
-        if mirror_z and abs(offset[2]) > 1e-6:
-            flip = np.diag([1.0, 1.0, -1.0])
-            images += [(flip @ m, flip @ o) for m, o in images]
-        images = images[: max(1, budget)]
-        budget -= len(images)
-        for m, o in images:
-            copies.append((i, m, o))
-            low = np.minimum(low, o - np.abs(m).sum(axis=1))
-            high = np.maximum(high, o + np.abs(m).sum(axis=1))
-    return _placed(_primitives(draws, count), copies)
+    # The boxes that elements fill, to build on: centre and half extents.
+    blocks = [(np.zeros(3), _extents(draws))]
+    copies.append((0, np.diag(blocks[0][1]) @ _upended(draws), np.zeros(3)))
+    for number in range(1, count):
+        parent, reach = blocks[draws.below(len(blocks))] if draws.chance(0.6) else blocks[0]
+        size = _extents(draws)
+        for axis in range(3):
+            if draws.chance(0.3):
+                size[axis] = reach[axis]
+        face = 1 if draws.chance(0.6) else 2 * draws.below(2)
+        offset = parent.copy()
+        offset[face] += (1.0 if draws.chance(0.5) else -1.0) * (reach[face] + size[face] * draws(0.85, 1.0))
+        for axis in range(3):
+            place = draws.unit()
+            if axis != face and place < 0.6:
+                room = reach[axis] - size[axis] if place < 0.4 else reach[axis] * draws.unit()
+                offset[axis] += room if draws.chance(0.5) else -room
+        matrix = np.diag(size) @ _upended(draws)
+        if draws.chance(0.12):
+            lean = rotation(draws.normal(0.3), draws.normal(0.3), draws.normal(0.3))
+            matrix = np.array(lean).T @ matrix
+        images = _repeated(matrix, offset, parent, reach, size, face, draws)
+        for axis in mirrors:
+            flip = np.diag([-1.0 if i == axis else 1.0 for i in range(3)])
+            images += [(flip @ m, flip @ o) for m, o in images if abs(o[axis]) > 1e-6]
+        images = images[: 1 + max(0, left // weight[number])]
+        left -= (len(images) - 1) * weight[number]
+        copies += [(number, m, o) for m, o in images]
+        blocks.append((offset, size))
+    return _placed(primitives, copies)
 
 
-def _repeated(images: list, draws: Draws, span: np.ndarray, size: np.ndarray) -> list:
-    """With some probability a row or a ring of equal elements instead of one."""
+def _repeated(matrix, offset, parent, reach, size, face: int, draws: Draws) -> list:
+    """The element once; or a row of it along its parent; or a ring of it around its parent's upright axis."""
     kind = draws.unit()
-    (matrix, offset) = images[0]
     if kind < 0.22:
-        axis, number = draws.below(3), draws.between(2, 6)
-        step = max(2.0 * size[axis] * draws(1.1, 2.5), span[axis] / number)
-        shift = np.zeros(3)
-        shift[axis] = step
-        return [(matrix, offset + (j - 0.5 * (number - 1)) * shift) for j in range(number)]
-    if kind < 0.34:
+        axis = (face + draws.between(1, 2)) % 3
+        room = max(reach[axis] - size[axis], 1.2 * size[axis])
+        start = offset.copy()
+        start[axis] = parent[axis]
+        number = draws.between(2, 6)
+        way = _IDENTITY[axis] * room
+        return [(matrix, start + (2.0 * i / (number - 1) - 1.0) * way) for i in range(number)]
+    if kind < 0.32:
         number = draws.between(3, 6)
-        away = np.array([max(0.3, math.hypot(offset[0], offset[2])), offset[1], 0.0])
-        turns = [np.array(rotation(0.0, 2.0 * math.pi * j / number, 0.0)).T for j in range(number)]
-        return [(turn @ matrix, turn @ away) for turn in turns]
-    return images
+        away = max(math.hypot(offset[0] - parent[0], offset[2] - parent[2]), 0.6 * reach[0])
+        turns = [np.array(rotation(0.0, 2.0 * math.pi * i / number)).T for i in range(number)]
+        middle = np.array([parent[0], offset[1], parent[2]])
+        return [(turn @ matrix, middle + away * turn[:, 0]) for turn in turns]
+    return [(matrix, offset)]
 
 
 def _unit(solid: Solid) -> Solid:

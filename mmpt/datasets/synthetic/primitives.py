@@ -45,7 +45,8 @@ class Patch(NamedTuple):
 
     Attributes:
         kind: index into ``KINDS``.
-        bound: (cofactor lengths (K, 3), params (K, 7)) -> (F, K) upper bounds of the mapped areas.
+        bound: (lengths (K, 4), params (K, 7)) -> (F, K) upper bounds of the mapped areas. The lengths are those of
+            the columns of the cofactor matrix, and of the sum of its first and third.
         draw: (face (n,), params (n, 7), uniforms (n, 3)) -> points (n, 3), normals (n, 3), area (n,) or scalar.
     """
 
@@ -66,7 +67,7 @@ def _taper(k, u):
 
 
 def _box_bound(cof, params):
-    return np.concatenate((cof.T, cof.T)) * 4.0
+    return np.concatenate((cof[:, :3], cof[:, :3]), axis=1).T * 4.0
 
 
 def _box_draw(face, params, u):
@@ -80,7 +81,7 @@ def _box_draw(face, params, u):
 
 
 def _ball_bound(cof, params):
-    return (2.0 * TAU) * cof.max(axis=1)[None]
+    return (2.0 * TAU) * cof[:, :3].max(axis=1)[None]
 
 
 def _ball_draw(face, params, u):
@@ -130,7 +131,7 @@ def _disc_draw(face, params, u):
 
 def _ring_bound(cof, params):
     minor = params[:, 0]
-    return (TAU * TAU * minor * (1.0 + minor) * cof.max(axis=1))[None]
+    return (TAU * TAU * minor * (1.0 + minor) * cof[:, :3].max(axis=1))[None]
 
 
 def _ring_draw(face, params, u):
@@ -147,7 +148,7 @@ def _ring_draw(face, params, u):
 def _blob_bound(cof, params):
     # The area per solid angle, r^2 / cos, is largest near the corners: r^2 = 3^(1 - e) there, and a little more beside.
     sharp = np.minimum(params[:, 0], params[:, 1])
-    return (2.0 * TAU * 1.15 * np.maximum(1.0, 3.0 ** (1.0 - sharp)) * cof.max(axis=1))[None]
+    return (2.0 * TAU * 1.15 * np.maximum(1.0, 3.0 ** (1.0 - sharp)) * cof[:, :3].max(axis=1))[None]
 
 
 def _blob_draw(face, params, u):
@@ -169,7 +170,7 @@ def _blob_draw(face, params, u):
 
 
 def _ruled_bound(cof, params):
-    # |C (1, (1 - k) / 2, 1)| is not known from the lengths of C's columns alone; the triangle inequality bounds it.
+    # |C (1, (1 - k) / 2, 1)| is bounded by the triangle inequality; exact for an extrusion without taper.
     k = params[:, 0]
     return ((1.0 + k) * (cof[:, 3] + 0.5 * (1.0 - k) * cof[:, 1]))[None]
 

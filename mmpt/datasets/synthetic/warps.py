@@ -46,8 +46,8 @@ class Bend(NamedTuple):
         moved[:, self.toward] = (1.0 - shrink * cos) / np.float32(self.curvature)
         moved[:, self.along] = shrink * sin / np.float32(self.curvature)
         nx, ny = turned[:, self.toward].copy(), normals[:, self.along]
-        turned[:, self.toward] = cos * nx - sin * ny
-        turned[:, self.along] = sin * nx + cos * ny
+        turned[:, self.toward] = cos * nx + sin * ny
+        turned[:, self.along] = cos * ny - sin * nx
         return moved, turned, _finish(turned)
 
 

@@ -58,6 +58,9 @@ def pedestal(a: Assembly, d: Draws, height: float, reach: float, part: int) -> N
 def back(a: Assembly, d: Draws, width: float, z: float, low: float, high: float, part: int) -> None:
     """An upright back: a panel, vertical or horizontal slats in a frame, a cushion, or a round panel."""
     style, lean, thick = d.below(5), d(0.0, 0.25), d(0.025, 0.07)
+    if style == 2 and width > 0.8:
+        # A round back is a chair's.
+        style = 4
     height = high - low
     run = lean * height
 

@@ -151,7 +151,7 @@ def guitar(d: Draws) -> Assembly:
     a = Assembly()
     body, neck, head, detail = range(4)
     style = d.below(4)
-    w, h, thick = d(0.28, 0.42), d(0.7, 1.0), d(0.1, 0.22) if style in (0, 3) else d(0.06, 0.1)
+    w, h, thick = d(0.3, 0.48), d(0.7, 1.0), d(0.1, 0.22) if style in (0, 3) else d(0.06, 0.1)
     waist, upper = d(0.55, 0.85), d(0.65, 0.95)
     if style == 3:
         a.cone((0, 0.5 * h, -0.5 * thick), (0, 0.5 * h, 0.5 * thick), 0.45 * h, part=body)
@@ -176,7 +176,7 @@ def guitar(d: Draws) -> Assembly:
         if style == 0:
             a.cone((0, 0.62 * h, 0), (0, 0.62 * h, thick), 0.3 * w, part=body, carve=True)
     z = 0.5 * thick + 0.015
-    long, broad = d(0.6, 1.2), d(0.06, 0.11)
+    long, broad = d(0.5, 1.0), d(0.06, 0.11)
     top = h + long
     a.box((0, 0.5 * (0.7 * h + top), z), (broad, top - 0.7 * h, 0.05), part=neck, group=1)
     if d.chance(0.6):

@@ -248,26 +248,12 @@ def rocket(d: Draws) -> Assembly:
             a.cone((x, 0, z), (x, high, z), size, part=body)
             a.cone((x, high, z), (x, high + 2 * size, z), size, 0.1 * size, part=nose)
     if not boosters or d.chance(0.4):
-        number, reach, high, drop = d.between(3, 5), d(0.15, 0.45), d(0.2, 0.6), d(-0.25, 0.15)
-        first, thick = d(0, 3), d(0.02, 0.05)
+        number, reach, high, drop = d.between(3, 5), d(0.15, 0.45), d(0.2, 0.6), d(-0.2, 0.15)
+        first, thick, inner = d(0, 3), d(0.02, 0.05), 0.8 * r
+        outline = [(inner, 0.05), (inner, 0.05 + high), (r + reach, drop + d(0.2, 0.7) * high), (r + reach, drop)]
         for i in range(number):
-            t = first + 2 * math.pi * i / number
-            c, s = math.cos(t), math.sin(t)
-            low = 0.1 * tall + drop
-            a.beam(
-                (0.8 * r * c, 0.5 * high, 0.8 * r * s),
-                ((r + 0.4 * reach) * c, 0.5 * high, (r + 0.4 * reach) * s),
-                high,
-                thick,
-                part=fin,
-            )
-            a.beam(
-                ((r + 0.3 * reach) * c, low, (r + 0.3 * reach) * s),
-                ((r + reach) * c, low - 0.2, (r + reach) * s),
-                0.5 * high,
-                thick,
-                part=fin,
-            )
+            turn = first + 2 * math.pi * i / number
+            a.prism(outline, (0, 0, 0), thick, 'xy', rot=(0, turn, 0), part=fin)
     if d.chance(0.7):
         number = 1 if d.chance(0.6) else d.between(3, 4)
         size = (0.75 if number == 1 else 0.4) * r
