@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def _read(path: str, split: str) -> dict[str, np.ndarray]:
         raise FileNotFoundError(
             f'{path} does not exist; `path` of NpzShapes is a file with labelled clouds.'
         ) from error
-    except (ValueError, AttributeError, EOFError, OSError) as error:
+    except (ValueError, TypeError, EOFError, OSError, BadZipFile) as error:
         raise ValueError(f'{path} is not an npz of plain arrays as NpzShapes needs it: {error}.') from error
 
 

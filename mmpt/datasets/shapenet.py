@@ -201,5 +201,5 @@ class ShapeNet(PointCloudDataset):
 def _need_folder(path: Path, layout: str, argument: str) -> None:
     if not path.is_dir():
         raise FileNotFoundError(
-            f'{path} is not a folder (`{argument}` of ShapeNet), expected in it {layout}. {_SOURCE}'
+            f'{path.absolute()} is not a folder (`{argument}` of ShapeNet), expected in it {layout}. {_SOURCE}'
         )

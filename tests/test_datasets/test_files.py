@@ -224,9 +224,13 @@ def test_npz_refuses_what_it_cannot_read(npz, tmp_path, change, reason):
 def test_npz_files_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'gone\.npz'):
         NpzShapes(str(tmp_path / 'gone.npz'))
-    (tmp_path / 'text.npz').write_text('hello')
-    with pytest.raises(ValueError, match=r'text\.npz'):
-        NpzShapes(str(tmp_path / 'text.npz'))
+    np.savez(tmp_path / 'whole.npz', points_train=np.zeros((2, 5, 3)))
+    np.save(tmp_path / 'array.npy', np.zeros(3))
+    contents = [b'hello', b'', (tmp_path / 'whole.npz').read_bytes()[:-40], (tmp_path / 'array.npy').read_bytes()]
+    for content in contents:
+        (tmp_path / 'bad.npz').write_bytes(content)
+        with pytest.raises(ValueError, match=r'bad\.npz is not an npz of plain arrays'):
+            NpzShapes(str(tmp_path / 'bad.npz'))
 
 
 def test_nan_in_memory_is_named_before_the_pipeline(npz, tmp_path):

@@ -173,21 +173,26 @@ def _worker(
     errors: SimpleQueue,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it ends its workers.
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # Inherited pools of threads do not survive a fork.
     try:
         for chunk in chunks:
             if os.getppid() != parent:
                 return  # The parent was killed: nobody waits for this any more, and its lock is free.
             _fill(partial, fields, length, chunk, make)
     except Exception as error:
-        errors.put(f'{type(error).__name__}: {error}')
+        errors.put(str(error))
         raise SystemExit(1) from error
 
 
 def _fill(partial: Path, fields: dict[str, Field], length: int, chunk: int, make: Make) -> None:
     """Compute one chunk, write it, and only then mark it as done."""
     first = chunk * _CHUNK
-    rows = [make(index) for index in range(first, min(first + _CHUNK, length))]
+    rows = []
+    for index in range(first, min(first + _CHUNK, length)):
+        try:
+            rows.append(make(index))
+        except Exception as error:
+            raise RuntimeError(f'sample {index} failed with {type(error).__name__}: {error}') from error
     for name, array in open_cache(partial, fields).items():
         block = np.stack([row[name] for row in rows]).astype(array.dtype)
         # Not through the memory map, where a full disk is a bus error instead of an OSError.

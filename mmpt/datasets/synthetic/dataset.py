@@ -13,6 +13,7 @@ import numpy as np
 from mmpt.registry import DATASETS
 
 from ..base import PointCloudDataset
+from ..threads import one_thread
 from ..transforms import draw_cameras, render_views
 from .cache import Field, build_cache, open_cache
 from .categories import CATEGORIES, category_shape
@@ -120,10 +121,11 @@ class SyntheticShapes(PointCloudDataset):
         return info
 
     def _make(self, index: int) -> dict[str, np.ndarray]:
-        if self.kind == 'categories':
-            shape = category_shape(self.stream, index, index % len(CATEGORIES), self.num_points)
-        else:
-            shape = free_composite(self.stream, index, self.num_points)
+        with one_thread():
+            if self.kind == 'categories':
+                shape = category_shape(self.stream, index, index % len(CATEGORIES), self.num_points)
+            else:
+                shape = free_composite(self.stream, index, self.num_points)
         arrays = {'points': shape.points, 'normals': shape.normals}
         if self.kind == 'categories':
             arrays['parts'] = shape.parts

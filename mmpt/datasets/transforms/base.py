@@ -85,8 +85,8 @@ def check_points(results: dict[str, Any]) -> None:
         )
     if len(points) == 0:
         raise ValueError(f'expected at least one point in {name}, got an empty cloud; remove it from the list.')
-    bad = int((~np.isfinite(points)).any(axis=1).sum())
-    if bad:
+    if not np.isfinite(points).all():
+        bad = int((~np.isfinite(points)).any(axis=1).sum())
         raise ValueError(
             f'expected finite coordinates in {name}, got NaN or infinity in {bad} of {len(points)} points; '
             'repair the file or remove it from the list.'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import torch
 from mmpt.ops import rasterize
 from mmpt.registry import TRANSFORMS
 
+from ..threads import one_thread
 from .base import Transform
 
 __all__ = ['RenderViews', 'draw_cameras', 'render_views']
@@ -62,20 +61,9 @@ def render_views(
         None if rows is None else torch.from_numpy(np.ascontiguousarray(rows, np.float32))[None]
         for rows in (normals, colors)
     )
-    with _one_thread():
+    with one_thread():
         output = rasterize(cloud, facing, azimuth, elevation, _DISTANCE, size, colors=albedo)
-    return output.rgb[0].permute(0, 2, 3, 1).contiguous().numpy()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch on this thread: the tensors of one shape are so small that waking others costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+        return output.rgb[0].permute(0, 2, 3, 1).contiguous().numpy()
 
 
 @TRANSFORMS.register_module()
