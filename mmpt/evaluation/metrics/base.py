@@ -60,8 +60,8 @@ class SampleMetric(BaseMetric):
         Returns:
             dict[str, float]: ``prefix/name`` -> score.
         """
-        parts: list[list[tuple[tuple[str, str], dict[str, Any]]]] = all_gather_object(self.results)
-        self.results.clear()
+        own, self.results = self.results, []
+        parts = all_gather_object(own)
         outcome: list[Any] = [None, None]
         if is_main_process():
             try:

@@ -14,7 +14,7 @@ from mmpt.registry import METRICS
 
 from ..feature_file import FeatureSet, save_features
 from ..protocols import Protocol, compose_features, probe
-from ..protocols.linear_svm import resolve_c_rule
+from ..protocols.svm import resolve_c_rule
 from .base import SampleMetric, to_array
 
 __all__ = ['FeatureProbe']

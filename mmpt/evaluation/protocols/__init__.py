@@ -3,9 +3,9 @@
 from .codebook import CodebookUse, codebook_use
 from .features import check_parts, compose_features
 from .knn import knn_accuracy, knn_predict
-from .linear_svm import C_GRID, C_RULES, SvmResult, linear_svm
 from .protocol import PRESETS, ProbeScores, Protocol, probe
 from .summary import Spread, spread
+from .svm import C_GRID, C_RULES, SvmResult, linear_svm
 
 __all__ = [
     'C_GRID',

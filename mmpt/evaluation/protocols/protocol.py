@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .features import check_parts
 from .knn import knn_predict
-from .linear_svm import C_GRID, SvmResult, linear_svm, resolve_c_rule
+from .svm import C_GRID, SvmResult, linear_svm, resolve_c_rule
 
 __all__ = ['PRESETS', 'ProbeScores', 'Protocol', 'probe']
 

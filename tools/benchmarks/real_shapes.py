@@ -1,0 +1,174 @@
+"""Scores an encoder on real labelled shapes against the same encoder at random initialisation.
+
+    python tools/benchmarks/real_shapes.py --data modelnet10_vox.npz --checkpoint work_dirs/pretrain/best.pth
+
+The file is an npz with points_train, points_test (N, P, 3), labels_train, labels_test (N,), class_names and, where test
+shapes also occur in the training part, dup_test (N,) bool. It is measured on only: the encoder stays frozen, and the
+classifiers see the training part alone. With --config there is no checkpoint, and the controls are scored alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import time
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mmpt.evaluation import Protocol, Spread, control_spread, random_controls, score_encoder
+from mmpt.evaluation.files import write_bytes
+
+
+def read_shapes(path: str, up_axis: str, num_points: int) -> dict[str, Any]:
+    """Shapes in mmpt's frame: y up, centred, largest radius 1.
+
+    Args:
+        path (str): the npz, see above; read without pickle.
+        up_axis (str): ``z`` or ``y``, the vertical axis of the file.
+        num_points (int): the first so many points of every shape; the file holds them in random order.
+
+    Returns:
+        dict: ``train`` and ``test`` as (points (N, num_points, 3) float32, labels (N,) int64), ``duplicates``
+        ((N_test,) bool or None), ``classes`` (list[str]).
+    """
+    with np.load(path, allow_pickle=False) as file:
+        missing = {'points_train', 'points_test', 'labels_train', 'labels_test'} - set(file.files)
+        if missing:
+            raise SystemExit(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
+        parts = {}
+        for part in ('train', 'test'):
+            points = file[f'points_{part}']
+            if points.shape[1] < num_points:
+                raise SystemExit(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
+            parts[part] = (_to_frame(points[:, :num_points], up_axis), file[f'labels_{part}'].astype(np.int64))
+        duplicates = file['dup_test'].astype(bool) if 'dup_test' in file.files else None
+        classes = [str(name) for name in file['class_names']] if 'class_names' in file.files else []
+    return {**parts, 'duplicates': duplicates, 'classes': classes}
+
+
+def _to_frame(points: np.ndarray, up_axis: str) -> np.ndarray:
+    points = points.astype(np.float32)
+    if up_axis == 'z':
+        # A quarter turn about x: right-handed stays right-handed, what was up (z) becomes y.
+        points = np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+    points -= points.mean(axis=1, keepdims=True)
+    return points / np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
+
+
+def encoder_and_config(args: argparse.Namespace) -> tuple[nn.Module | None, dict[str, Any]]:
+    """The encoder to score (None with ``--config``) and the plain config that builds it anew."""
+    if args.checkpoint:
+        from mmpt.apis import load_encoder
+
+        encoder = load_encoder(args.checkpoint)
+        return encoder, copy.deepcopy(dict(encoder.encoder_cfg))
+    from mmengine.config import Config
+
+    config = Config.fromfile(args.config)
+    if 'encoder' not in config.get('model', {}):
+        raise SystemExit(f'{args.config} has no model.encoder.')
+    return None, config.model.encoder.to_dict()
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """All scores, JSON-able."""
+    import mmpt.models  # noqa: F401
+    from mmpt.registry import ENCODERS
+
+    data = read_shapes(args.data, args.up_axis, args.num_points)
+    train, test, duplicates = data['train'], data['test'], data['duplicates']
+    subsets = None
+    if args.without_duplicates:
+        if duplicates is None:
+            raise SystemExit(f'{args.data} has no dup_test, so duplicates cannot be left out.')
+        test = (test[0][~duplicates], test[1][~duplicates])
+    elif duplicates is not None:
+        subsets = {'without duplicates': ~duplicates}
+    encoder, config = encoder_and_config(args)
+    protocol = Protocol(num_points=args.num_points)
+    options = {'subsets': subsets, 'batch_size': args.batch_size, 'device': args.device}
+    start = time.perf_counter()
+    scores = None if encoder is None else score_encoder(encoder, train, test, protocol, **options)
+    controls = random_controls(lambda: ENCODERS.build(copy.deepcopy(config)), train, test, protocol, **options)
+    return {
+        'data': os.path.basename(args.data),
+        'encoder': args.checkpoint or args.config,
+        'shapes': {'train': len(train[1]), 'test': len(test[1])},
+        'duplicates_left_out': bool(args.without_duplicates),
+        'protocol': protocol.to_dict(),
+        'protocol_line': protocol.describe(),
+        'scores': scores,
+        'controls': controls,
+        'control_spread': {name: value._asdict() for name, value in control_spread(controls).items()},
+        'seconds': time.perf_counter() - start,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result as text: one column per accuracy, the encoder, each control, their spread and the differences."""
+    spreads = {name: Spread(**value) for name, value in result['control_spread'].items()}
+    scores, names = result['scores'], list(spreads)
+    width = max(12, *(len(name) + 2 for name in names))
+    lines = [' ' * 28 + ''.join(f'{name:>{width}}' for name in names)]
+
+    def add(title: str, values: list[float | None], sign: str = '') -> None:
+        cells = ('' if value is None else f'{value:{sign}.3f}' for value in values)
+        lines.append(f'{title:<28}' + ''.join(f'{cell:>{width}}' for cell in cells))
+
+    if scores:
+        add('encoder', [scores[name] for name in names])
+    for row in result['controls']:
+        add(f'control {row["seed"]}, raw', [row['raw'][name] for name in names])
+        if row['calibrated']:
+            add(f'control {row["seed"]}, calibrated', [row['calibrated'][name] for name in names])
+    add('controls, mean of the better', [spreads[name].mean for name in names])
+    add('controls, lowest', [spreads[name].min for name in names])
+    add('controls, highest', [spreads[name].max for name in names])
+    if scores:
+        add('encoder - mean control', [scores[name] - spreads[name].mean for name in names], '+')
+        add('encoder - highest control', [scores[name] - spreads[name].max for name in names], '+')
+    used = [f'{scores["svm_C"]:g} (encoder)'] if scores else []
+    used += [f'{row["raw"]["svm_C"]:g} (control {row["seed"]}, raw)' for row in result['controls']]
+    shapes = result['shapes']
+    return '\n'.join(
+        [
+            f'{result["data"]}: {shapes["train"]} training and {shapes["test"]} test shapes'
+            + (', duplicates left out' if result['duplicates_left_out'] else ''),
+            result['protocol_line'],
+            *lines,
+            f'C: {", ".join(used)}; {result["seconds"]:.0f} s',
+        ]
+    )
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
+    parser.add_argument('--data', required=True, help='npz of labelled shapes')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--checkpoint', help='pre-training checkpoint whose encoder is scored')
+    source.add_argument('--config', help='config whose model.encoder is scored at random initialisation only')
+    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of the file')
+    parser.add_argument('--num-points', type=int, default=512, help='points of each shape')
+    parser.add_argument('--without-duplicates', action='store_true', help='leave out test shapes that are in train')
+    parser.add_argument('--batch-size', type=int, default=64)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--json', metavar='OUT', help='write all numbers there')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, write."""
+    args = parse_args()
+    result = measure(args)
+    print(table(result))
+    if args.json:
+        write_bytes(args.json, json.dumps(result, indent=1).encode())
+
+
+if __name__ == '__main__':
+    main()
