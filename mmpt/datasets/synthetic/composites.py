@@ -217,7 +217,8 @@ def _repeated(matrix, offset, parent, reach, size, face: int, draws: Draws) -> l
         return [(matrix, start + (2.0 * i / (number - 1) - 1.0) * way) for i in range(number)]
     if kind < 0.32:
         number = draws.between(3, 6)
-        away = max(math.hypot(offset[0] - parent[0], offset[2] - parent[2]), 0.6 * reach[0])
+        away = math.hypot(offset[0] - parent[0], offset[2] - parent[2])
+        away = min(max(away, 0.6 * reach[0]), reach[0] + 0.9 * size[0])
         turns = [np.array(rotation(0.0, 2.0 * math.pi * i / number)).T for i in range(number)]
         middle = np.array([parent[0], offset[1], parent[2]])
         return [(turn @ matrix, middle + away * turn[:, 0]) for turn in turns]

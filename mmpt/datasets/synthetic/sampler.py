@@ -7,10 +7,10 @@
 3. Warps move what is left and multiply the weights by their stretch of area.
 4. As many as asked for are kept in proportion to their weights.
 
-Approximations: "just" is a thousandth of the solid's extent, so walls must be thicker. Where two faces of the same
-direction coincide, both stay (double density). Keeping in proportion to weight without repeats (sequential Poisson
-sampling) is exact up to O(1/N), except that a weight above the bound's 1, which only warps and strongly sheared
-curved patches cause, saturates.
+Approximations: "just" is a two-thousandth of the largest coordinate, so walls must be thicker. Where two faces of the
+same direction coincide, both stay (double density). Keeping in proportion to weight without repeats (sequential
+Poisson sampling) is exact up to O(1/N), except that a weight above the bound's 1, which only warps and strongly
+sheared curved patches cause, saturates.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class _Field:
         """(M, 3) float32 points -> (M,) bool, True strictly inside."""
         flat = np.ones((4, len(points)), np.float32)
         flat[:3] = points.T
-        local = (self.inverse @ flat).reshape(3, -1, len(points))
+        # Not `@`: BLAS may split it among threads, which for so little work costs more than it gives.
+        local = np.einsum('ij,jm->im', self.inverse, flat).reshape(3, -1, len(points))
         hit = np.empty(local.shape[1:], bool)
         for kind, test in enumerate(INSIDE):
             a, b = self.starts[kind], self.starts[kind + 1]

@@ -360,8 +360,8 @@ def toilet(d: Draws) -> Assembly:
     if lid < 0.4:
         lean = d(0.05, 0.25)
         a.cone(
-            (0, height + 0.27, rear),
-            (0, height + 0.27 + 0.03 * lean, rear - 0.03),
+            (0, height + 0.55 * width, rear),
+            (0, height + 0.55 * width + 0.03 * lean, rear - 0.03),
             0.48 * width,
             flat=1.15,
             part=seat,
