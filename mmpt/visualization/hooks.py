@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor
@@ -32,7 +32,7 @@ class ReconstructionPictures(Hook):
     The shapes are always the same ones, spread evenly over the val data set; without a val data set they are the first
     of the current batch. The pictures go to ``<work_dir>/pictures/iter_<n>.png`` and to the visualizer (TensorBoard).
     The model must have ``reconstruct(inputs)``, which returns ``input`` (B, N, 3), ``visible`` (B, V, S, 3) and
-    ``reconstructed`` (B, M, S, 3), coordinates in the frame of the cloud. It runs on rank 0, unwrapped, in eval mode;
+    ``reconstructed`` (B, M, S, 3), coordinates in the frame of the cloud. It runs unwrapped, in eval mode;
     training flags and all random states are as before afterwards.
 
     Args:
@@ -57,7 +57,6 @@ class ReconstructionPictures(Hook):
                 f'{type(_unwrap(runner.model)).__name__} lacks: take the hook out of `custom_hooks`.'
             )
 
-    @master_only
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Draw when the interval is complete, and after the last iteration."""
         if not (self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)):
@@ -65,11 +64,13 @@ class ReconstructionPictures(Hook):
         with _random_states_restored():
             if self._batch is None:
                 self._batch = self._val_batch(runner)
+            # On every rank, because a head may gather across ranks; only the drawing is rank 0's alone.
             items = self._reconstruct(_unwrap(runner.model), data_batch if self._batch is None else self._batch)
-        step = runner.iter + 1
-        figure = draw_reconstruction(items)
-        save_figure(os.path.join(runner.work_dir, 'pictures', f'iter_{step:06d}.png'), figure)
-        runner.visualizer.add_image('reconstruction', figure_to_array(figure), step)
+        if is_main_process():
+            step = runner.iter + 1
+            figure = draw_reconstruction(items)
+            save_figure(os.path.join(runner.work_dir, 'pictures', f'iter_{step:06d}.png'), figure)
+            runner.visualizer.add_image('reconstruction', figure_to_array(figure), step)
 
     def _val_batch(self, runner: Any) -> Any:
         """The same few shapes at every call, read past the loader so that no worker and no sampler is disturbed."""
