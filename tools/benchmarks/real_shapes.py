@@ -65,7 +65,7 @@ def encoder_and_config(args: argparse.Namespace) -> tuple[nn.Module | None, dict
         from mmpt.apis import load_encoder
 
         encoder = load_encoder(args.checkpoint)
-        return encoder, copy.deepcopy(dict(encoder.encoder_cfg))
+        return encoder, copy.deepcopy(encoder.cfg)
     from mmengine.config import Config
 
     config = Config.fromfile(args.config)
