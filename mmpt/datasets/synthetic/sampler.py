@@ -141,6 +141,9 @@ def sample(
     Returns:
         Points (N, 3) float32 in the solid's frame and unit, unit outward normals (N, 3) float32, parts (N,) int64.
         The order is random.
+
+    Raises:
+        ValueError: the carvers leave next to nothing.
     """
     field = _Field(solid)
     bounds, starts = field.patches()
@@ -157,16 +160,12 @@ def sample(
         # As many more as are missing at this round's yield, and a little more for luck.
         count = int(min(1.1 * (num_points - mass) * count / max(gained, 1.0) + 32, 8 * num_points))
     points, normals, weights, owner = kept[0] if len(kept) == 1 else map(np.concatenate, zip(*kept))
-    if not len(points):
-        raise ValueError('the solid has no surface left: its carvers cut all of it away')
+    if len(points) < num_points:
+        raise ValueError('the solid has next to no surface left: its carvers cut almost all of it away')
     for warp in warps:
         points, normals, stretch = warp(points, normals)
         weights = weights * stretch
     order = rng.random(len(points), dtype=np.float32) / np.maximum(weights, 1e-12)
-    if len(points) > num_points:
-        order = np.argpartition(order, num_points)[:num_points]
-        order = order[rng.permutation(num_points)]
-    else:
-        # A solid almost carved away: repeat what there is.
-        order = rng.integers(len(points), size=num_points)
+    order = np.argpartition(order, num_points - 1)[:num_points]
+    order = order[rng.permutation(num_points)]
     return points[order], normals[order], field.solid.part[owner[order]]
