@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import write_bytes
+from mmpt.utils.io import atomic_write
+
 from .protocols import Protocol
 
 __all__ = ['FeatureSet', 'load_features', 'save_features']
@@ -58,7 +59,7 @@ def save_features(path: str | os.PathLike[str], data: FeatureSet) -> None:
         ids=data.ids,
         protocol=np.array(json.dumps(data.protocol.to_dict())),
     )
-    write_bytes(path, buffer.getvalue())
+    atomic_write(buffer.getvalue(), path)
 
 
 def load_features(path: str | os.PathLike[str]) -> FeatureSet:

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmpt.evaluation.files import write_bytes
+from mmpt.utils.io import atomic_write
 
 from .page import PAGE, STYLE
 from .scalars import Curve
@@ -189,7 +189,7 @@ def write_report(
         links=f'<nav aria-label="Sections"><ul>{links}</ul></nav>' if len(sections) > 1 else '',
         parts=parts,
     )
-    write_bytes(path, page.encode('utf-8'))
+    atomic_write(page.encode('utf-8'), path)
 
 
 def _is_number(value: Any) -> bool:

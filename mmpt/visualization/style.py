@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpt.evaluation.files import write_bytes
+from mmpt.utils.io import atomic_write
 
 __all__ = ['AXIS_GREY', 'CLOUD_COLORS', 'SERIES_COLORS', 'figure_png', 'figure_to_array', 'new_figure', 'save_figure']
 
@@ -40,7 +40,7 @@ def figure_png(figure: Any) -> bytes:
 
 def save_figure(path: str | os.PathLike[str], figure: Any) -> None:
     """Write the figure as PNG, whole or not at all; the folder is made."""
-    write_bytes(path, figure_png(figure))
+    atomic_write(figure_png(figure), path)
 
 
 def figure_to_array(figure: Any) -> NDArray[np.uint8]:

@@ -13,14 +13,20 @@ import argparse
 import copy
 import json
 import os
+import sys
 import time
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from mmpt.apis import load_encoder
 from mmpt.evaluation import Protocol, Spread, control_spread, random_controls, score_encoder
-from mmpt.evaluation.files import write_bytes
+from mmpt.registry import ENCODERS
+from mmpt.utils.config import load_config
+from mmpt.utils.errors import ConfigError, run
+from mmpt.utils.io import atomic_write
+from mmpt.utils.setup import register_all_modules
 
 
 def read_shapes(path: str, up_axis: str, num_points: int) -> dict[str, Any]:
@@ -38,12 +44,12 @@ def read_shapes(path: str, up_axis: str, num_points: int) -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as file:
         missing = {'points_train', 'points_test', 'labels_train', 'labels_test'} - set(file.files)
         if missing:
-            raise SystemExit(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
+            raise ConfigError(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
         parts = {}
         for part in ('train', 'test'):
             points = file[f'points_{part}']
             if points.shape[1] < num_points:
-                raise SystemExit(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
+                raise ConfigError(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
             parts[part] = (_to_frame(points[:, :num_points], up_axis), file[f'labels_{part}'].astype(np.int64))
         duplicates = file['dup_test'].astype(bool) if 'dup_test' in file.files else None
         classes = [str(name) for name in file['class_names']] if 'class_names' in file.files else []
@@ -62,29 +68,22 @@ def _to_frame(points: np.ndarray, up_axis: str) -> np.ndarray:
 def encoder_and_config(args: argparse.Namespace) -> tuple[nn.Module | None, dict[str, Any]]:
     """The encoder to score (None with ``--config``) and the plain config that builds it anew."""
     if args.checkpoint:
-        from mmpt.apis import load_encoder
-
         encoder = load_encoder(args.checkpoint)
         return encoder, copy.deepcopy(encoder.cfg)
-    from mmengine.config import Config
-
-    config = Config.fromfile(args.config)
+    config = load_config(args.config)
     if 'encoder' not in config.get('model', {}):
-        raise SystemExit(f'{args.config} has no model.encoder.')
+        raise ConfigError(f'{args.config} has no model.encoder.')
     return None, config.model.encoder.to_dict()
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All scores, JSON-able."""
-    import mmpt.models  # noqa: F401
-    from mmpt.registry import ENCODERS
-
     data = read_shapes(args.data, args.up_axis, args.num_points)
     train, test, duplicates = data['train'], data['test'], data['duplicates']
     subsets = None
     if args.without_duplicates:
         if duplicates is None:
-            raise SystemExit(f'{args.data} has no dup_test, so duplicates cannot be left out.')
+            raise ConfigError(f'{args.data} has no dup_test, so duplicates cannot be left out.')
         test = (test[0][~duplicates], test[1][~duplicates])
     elif duplicates is not None:
         subsets = {'without duplicates': ~duplicates}
@@ -158,17 +157,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--json', metavar='OUT', help='write all numbers there')
+    parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
     return parser.parse_args()
 
 
 def main() -> None:
     """Measure, print, write."""
+    register_all_modules()
     args = parse_args()
     result = measure(args)
     print(table(result))
     if args.json:
-        write_bytes(args.json, json.dumps(result, indent=1).encode())
+        atomic_write(json.dumps(result, indent=1).encode(), args.json)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run(main))
