@@ -105,11 +105,9 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    found = re.search(
-        r'GLOBAL (\S+) was not an allowed global|Unsupported (?:global|class)[^:]*: ?(?:GLOBAL )?(\S+)', str(error)
-    )
-    if found or isinstance(error, pickle.UnpicklingError) or 'TorchScript' in str(error):
-        what = f' ({(found[1] or found[2]).rstrip(".")})' if found else ''
+    if isinstance(error, pickle.UnpicklingError) or 'TorchScript' in str(error):
+        found = re.search(r'GLOBAL (\S+)', str(error))
+        what = f' ({found[1].rstrip(".")})' if found else ''
         return (
             f'{path} holds more than numbers{what} and could run code, so it was not read; '
             'if you know who made it, add --trust-checkpoint.'

@@ -100,7 +100,7 @@ def check_options(config: Config, options: Iterable[str]) -> None:
                 said = (
                     f'--cfg-options {option}: there is no {part!r} in {".".join(parts[:depth]) or "the config"}{hint}'
                 )
-                if depth == 0 or (near and depth < len(parts) - 1):
+                if depth == 0 or isinstance(here, (list, tuple)) or (near and depth < len(parts) - 1):
                     raise ConfigError(said)
                 if near:
                     print_log(said, logger='current', level=logging.WARNING)
@@ -205,7 +205,7 @@ def _check_plain(value: Any, names: set[str], scopes: set[str]) -> None:
         if 'type' in value:
             name = value['type']
             scope, _, rest = name.partition('.') if isinstance(name, str) else ('', '', '')
-            if name not in names and not (scope in scopes and rest in names):
+            if not isinstance(name, str) or not (name in names or (scope in scopes and rest in names)):
                 raise CheckpointError(
                     f'The config in the checkpoint asks to build {name!r}, which is not registered in mmpt.'
                 )

@@ -149,4 +149,6 @@ def _explain_worker(message: str) -> str | None:
     known = {t.__name__ for t in (*_CHECK_TYPES, *_FILE_TYPES, KeyError)}
     if name not in known or not _is_check(frames[-1].group(1), frames[-1].group(2) or ''):
         return None
-    return _one_line(said.strip().strip('\'"') if name == 'KeyError' else said)
+    said = said.strip()
+    # A KeyError shows its message as it would be typed, in quotes.
+    return _one_line(said[1:-1] if name == 'KeyError' and said[:1] == said[-1:] else said)

@@ -15,7 +15,7 @@ from mmpt.structures import PointDataSample
 
 @DATASETS.register_module()
 class ToyData:
-    """A sample is a function of (epoch, index); ``trace`` names a file that every drawn pair is written to."""
+    """A sample is a function of (epoch, index); the target of the pair ``bad`` is not a number."""
 
     def __init__(self, size=37, bad=None, error=None, slow=0.0, shape=8):
         self.size, self.bad, self.error, self.slow, self.shape = size, bad, error, slow, shape
@@ -31,10 +31,11 @@ class ToyData:
         if index == self.error:
             raise ValueError(f'Sample {index} has NaN coordinates.')
         points = torch.randn(self.shape, generator=torch.Generator().manual_seed(1000 * epoch + index))
-        if index == self.bad:
-            points[0] = float('nan')
+        target = points.clone()
+        if self.bad is not None and (epoch, index) == tuple(self.bad):
+            target[0] = float('nan')
         sample = PointDataSample(metainfo={'sample_id': f'toy-{index}', 'epoch': epoch, 'index': index})
-        return {'inputs': {'points': points}, 'data_samples': sample}
+        return {'inputs': {'points': points, 'target': target}, 'data_samples': sample}
 
 
 @MODELS.register_module()
@@ -70,7 +71,7 @@ class ToyModel(BaseModel):
         mask = self.draws.rand('mask', points.shape, points.device) < 0.5
         token = self.encoder(torch.where(mask, self.mask_token, points))
         mcl = self.heads['mcl'](token) / self.temperature
-        plr = (self.heads['plr'](token) - points).square().mean()
+        plr = (self.heads['plr'](token) - torch.stack(inputs['target'])).square().mean()
         return {'plr': plr, 'mcl': (mcl.logsumexp(1) - mcl[:, 0]).mean()}
 
     def parse_losses(self, losses):

@@ -158,7 +158,7 @@ class AtomicCheckpointHook(CheckpointHook):
         model = unwrap(runner.model)
         state, _ = model_state(checkpoint, average=False)
         if runner._resume:
-            require_match(model, state, 'What is to be resumed')
+            require_match(model, state, runner._load_from)
             if 'optimizer' not in checkpoint:
                 raise CheckpointError(
                     'This checkpoint was saved without the state of the optimiser and cannot be resumed; '

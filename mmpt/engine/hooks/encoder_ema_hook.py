@@ -122,7 +122,9 @@ class EncoderEMAHook(Hook):
             if runner._resume:
                 print_log('The checkpoint has no moving average: it starts from the plain weights.', logger='current')
             source = model_state(checkpoint, average=False)[0]
-        missing = self._average.keys() - source.keys()
-        if missing:
-            raise CheckpointError(f'The checkpoint has no {min(missing)!r} to average.')
-        self._copy(source, self._average)
+        elif runner._resume and source.keys() != self._average.keys():
+            odd = min(source.keys() ^ self._average.keys())
+            raise CheckpointError(f'The averages in the checkpoint are not those of {self.prefix!r}: {odd}.')
+        # What does not fit is reported where the weights themselves are loaded.
+        fits = [k for k, v in self._average.items() if k in source and source[k].shape == v.shape]
+        self._copy(source, {key: self._average[key] for key in fits})

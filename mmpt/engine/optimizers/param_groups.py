@@ -80,9 +80,10 @@ class ParamGroupConstructor:
             raise ConfigError(
                 f'optim_wrapper.paramwise_cfg.lr_mult: no trainable parameter starts with {sorted(unused)}.'
             )
-        self._log(groups, frozen)
         # The groups of the plain learning rate first: the log shows the rate of the first group.
-        return [groups[key] for key in sorted(groups, key=lambda key: (key[1], not key[0]))]
+        groups = dict(sorted(groups.items(), key=lambda item: (item[0][1], not item[0][0])))
+        self._log(groups, frozen)
+        return list(groups.values())
 
     def _log(self, groups: dict[tuple[bool, str], dict[str, Any]], frozen: int) -> None:
         parts = []

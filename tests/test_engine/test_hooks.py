@@ -1,0 +1,147 @@
+import copy
+import math
+import pickle
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer, MessageHub
+
+from mmpt.engine import EncoderEMAHook, ValueScheduleHook
+from mmpt.engine.deferred import DeferredBuffer, defer_scalar
+from mmpt.engine.hooks.value_schedule_hook import scheduled_value
+from mmpt.utils.errors import ConfigError
+
+
+class Watch(Hook):
+    """Calls functions at named points of a run."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, **points):
+        for point, function in points.items():
+            setattr(self, point, lambda runner, f=function, **kw: f(runner))
+
+
+def test_deferred_values_are_those_of_eager_logging():
+    values = [torch.tensor(v) for v in (0.1, 3.0, float('nan'), 1e-8)] + [torch.tensor(7), torch.tensor(2.0).bfloat16()]
+    eager, deferred = HistoryBuffer(), DeferredBuffer()
+    for value in values:
+        eager.update(value.item())
+        deferred.defer(value)
+    assert len(deferred._pending) == 1, 'values of one type wait together'
+    for copied in (deferred, copy.deepcopy(deferred), pickle.loads(pickle.dumps(deferred))):
+        assert [str(a.tolist()) for a in copied.data] == [str(a.tolist()) for a in eager.data]
+        assert copied.mean(2) == eager.mean(2) and copied.current() == eager.current()
+    assert type(copy.deepcopy(deferred)) is HistoryBuffer
+    deferred.update(4.0)
+    assert deferred.current() == 4
+
+
+def test_deferring_does_not_read_a_value_and_keeps_it_as_it_was():
+    hub = MessageHub.get_instance('deferring')
+    value = torch.tensor(1.0, requires_grad=True)
+    defer_scalar(hub, 'train/loss', value)
+    with torch.no_grad():
+        for _ in range(3):
+            value += 1
+            defer_scalar(hub, 'train/loss', value)
+    assert len(hub.get_scalar('train/loss')._pending) == 3
+    assert hub.get_scalar('train/loss').data[0].tolist() == [1, 2, 3, 4]
+    hub.load_state_dict(hub.state_dict())
+    defer_scalar(hub, 'train/loss', value)
+    assert hub.get_scalar('train/loss').data[0].tolist() == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    'schedule, expected',
+    [
+        ({'kind': 'cosine', 'start': 1.0, 'end': 0.0625, 'begin': 10, 'iters': 100},
+         {0: 1, 10: 1, 60: 0.53125, 110: 0.0625, 500: 0.0625}),
+        ({'kind': 'linear', 'start': 0.0, 'end': 2.0, 'iters': 4}, {0: 0, 1: 0.5, 3: 1.5, 4: 2, 9: 2}),
+        ({'kind': 'constant', 'start': 0.3}, {0: 0.3, 7: 0.3}),
+    ],
+)  # fmt: skip
+def test_schedules(schedule, expected):
+    for step, value in expected.items():
+        assert scheduled_value(step, **schedule) == pytest.approx(value, abs=1e-12)
+    assert scheduled_value(35, kind='cosine', start=0, end=1, iters=100) == pytest.approx(
+        (1 - math.cos(0.35 * math.pi)) / 2
+    )
+
+
+def test_schedule_of_what_a_model_does_not_declare():
+    runner = SimpleNamespace(model=torch.nn.Linear(1, 1))
+    runner.model.scheduled = {'kl_weight'}
+    hook = ValueScheduleHook({'temperatur': {'kind': 'constant', 'start': 1.0}})
+    with pytest.raises(ConfigError, match="cannot set 'temperatur' of Linear, which lets these be set: kl_weight"):
+        hook.before_run(runner)
+    with pytest.raises(ConfigError, match='sinus'):
+        ValueScheduleHook({'a': {'kind': 'sinus', 'start': 1.0}})
+    with pytest.raises(ConfigError, match='`end` and `iters`'):
+        ValueScheduleHook({'a': {'kind': 'linear', 'start': 1.0}})
+
+
+def test_run_of_everything(toy):
+    """EMA against its formula, its place in evaluations, the schedules and the warm-up as they reach a run."""
+    runner = toy('train_cfg.max_iters=12', 'train_cfg.val_interval=5', 'custom_hooks.0.warmup=False')
+    ema = next(h for h in runner.hooks if isinstance(h, EncoderEMAHook))
+    weights, average, rates, temperatures, checked = [], {}, [], [], []
+
+    def encoder():
+        return {k: v.clone() for k, v in runner.model.state_dict().items() if k.startswith('encoder.')}
+
+    def step(_):
+        live = encoder()
+        for key, value in live.items():
+            average[key] = value if not value.is_floating_point() else 0.9 * average[key] + 0.1 * value
+        weights.append(live)
+        rates.append(runner.optim_wrapper.get_lr()['lr'][0])
+        temperatures.append(runner.model.temperature)
+
+    def in_val(_):
+        for key, value in encoder().items():
+            torch.testing.assert_close(value, average[key], rtol=1e-5, atol=1e-6)
+        checked.append(runner.iter)
+
+    def after_val(_):
+        assert all(torch.equal(v, weights[-1][k]) for k, v in encoder().items())
+
+    watch = Watch(
+        before_train=lambda _: average.update(encoder()),
+        after_train_iter=step,
+        after_val_iter=in_val,
+        after_val=after_val,
+    )
+    runner.register_hook(watch)
+    runner.train()
+    assert checked[::3] == [5, 10, 12]
+    for key, value in ema._average.items():
+        torch.testing.assert_close(value, average[key], rtol=1e-5, atol=1e-6)
+    assert weights[0]['encoder.1.num_batches_tracked'] == 1 and ema._average['encoder.1.num_batches_tracked'] == 12
+    # LinearLR over 5 iterations; the rate after an iteration is that of the next one.
+    assert rates[0] == pytest.approx(1e-2 * (0.01 + 0.99 / 4))
+    assert max(rates) == rates[4] == pytest.approx(1e-2, rel=0.02)
+    assert temperatures[:3] == [1.0, 1.0, 1.0] and temperatures[8] == pytest.approx(0.55)
+    assert runner.message_hub.get_scalar('train/temperature').data[0].tolist() == temperatures
+    assert len(runner.message_hub.get_scalar('train/task/plr').data[0]) == 12
+
+
+def test_average_warms_up_and_waits_for_updates(toy):
+    runner = toy('train_cfg.max_iters=4', 'custom_hooks.0.momentum=0.999', 'optim_wrapper.accumulative_counts=2')
+    ema = next(h for h in runner.hooks if isinstance(h, EncoderEMAHook))
+    seen = []
+    runner.register_hook(
+        Watch(
+            after_train_iter=lambda r: seen.append(
+                (ema._average['encoder.0.bias'].clone(), r.model.encoder[0].bias.detach().clone())
+            )
+        )
+    )
+    runner.train()
+    start = seen[0][0]
+    first = start + (1 - 1 / 10) * (seen[1][1] - start)
+    torch.testing.assert_close(seen[1][0], first)
+    assert torch.equal(seen[2][0], seen[1][0])
+    torch.testing.assert_close(seen[3][0], first + (1 - 2 / 11) * (seen[3][1] - first))
