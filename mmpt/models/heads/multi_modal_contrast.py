@@ -107,10 +107,11 @@ class MultiModalContrastHead(Head):
     @torch.no_grad()
     def _monitor(self, step: Mapping[str, Any], projected: list[Tensor]) -> dict[str, Tensor]:
         first, second = projected
-        if 'without_copies' in step:
-            if step['draws'].step % self.monitor_interval or step['without_copies'] is None:
+        without_copies = f'{self.views[1]}/without_copies'
+        if without_copies in step:
+            if step['draws'].step % self.monitor_interval or step[without_copies] is None:
                 return {}
-            first, second = (self._measure(tokens) for tokens in step['without_copies'])
+            first, second = (self._measure(tokens) for tokens in step[without_copies])
         everyone = torch.ones(len(first), dtype=torch.bool, device=first.device)
         return {'intra_accuracy': _accuracy(first, second, everyone)}
 

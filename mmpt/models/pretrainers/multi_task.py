@@ -244,8 +244,8 @@ class MultiTaskPretrainer(BaseModel):
             step.offer(
                 name, partial(step.__getitem__, 'masked_tokens') if same else partial(self._view, step, anchors, view)
             )
-        if self.rebuild['copies'] and any(view['source'] == 'reconstruction' for view in self.views.values()):
-            step.offer('without_copies', partial(self._without_copies, step))
+            if view['source'] == 'reconstruction' and self.rebuild['copies']:
+                step.offer(f'{name}/without_copies', partial(self._without_copies, step))
         return step, anchors
 
     def _view(self, step: Step, anchors: list[Tensor], view: Mapping[str, str | None]) -> Tokens:

@@ -1,0 +1,120 @@
+"""The discrete tokenizer and its training."""
+
+import pytest
+import torch
+
+from mmpt.models.layers import CentreGraphNet, group_points
+from mmpt.models.tokenizers.folding import FoldingDecoder
+from mmpt.ops import knn
+
+from .conftest import IDS
+
+
+@pytest.fixture
+def trainer(tokenizer_cfg, build):
+    return build({'type': 'TokenizerPretrainer', 'tokenizer': tokenizer_cfg, 'num_groups': 8, 'group_size': 8})
+
+
+def test_graph_network_equals_a_slow_loop():
+    torch.manual_seed(0)
+    net = CentreGraphNet(6, 8, (8, 8, 8, 8, 8), k=3).double()
+    x, centers = torch.randn(2, 5, 6, dtype=torch.double), torch.randn(2, 5, 3, dtype=torch.double)
+    neighbours = knn(centers, centers, 3)
+    h, outputs = net.inlet(x), []
+    for conv in net.convs:
+        edges = torch.stack(
+            [
+                torch.stack([torch.cat([h[b, neighbours[b, g]] - h[b, g], h[b, g].expand(3, -1)], 1) for g in range(5)])
+                for b in range(2)
+            ]
+        )
+        y = conv.linear(edges).permute(0, 3, 1, 2)
+        y = torch.nn.functional.group_norm(y, 4, conv.norm.weight, conv.norm.bias)
+        h = torch.nn.functional.leaky_relu(y, 0.2).amax(3).transpose(1, 2)
+        outputs.append(h)
+    y = net.outlet(torch.cat(outputs, -1)).transpose(1, 2)
+    y = torch.nn.functional.group_norm(y, 4, net.outlet_norm.weight, net.outlet_norm.bias)
+    torch.testing.assert_close(net(x, centers), torch.nn.functional.leaky_relu(y, 0.2).transpose(1, 2))
+
+
+def test_folding_equals_the_concatenated_form():
+    torch.manual_seed(0)
+    decoder, features = FoldingDecoder(6, 8, 16, 12).eval(), torch.randn(3, 6)
+    coarse, fine = decoder(features)
+    for row in range(3):
+        for c in range(2):
+            for g in range(4):
+                x = torch.cat([features[row], decoder.grid[g], coarse[row, c]])
+                x = decoder.norm1(decoder.fold1(x)[None]).relu()
+                x = decoder.norm2(decoder.fold2(x)).relu()
+                torch.testing.assert_close(
+                    decoder.fold3(x)[0] + coarse[row, c], fine[row, 4 * c + g], atol=1e-5, rtol=1e-5
+                )
+    with pytest.raises(ValueError, match='multiple of 4'):
+        FoldingDecoder(6, 10)
+
+
+def test_soft_codes_become_hard_as_the_temperature_falls(tokenizer_cfg, trainer):
+    tokenizer, logits = trainer.tokenizer, torch.randn(2, 8, IDS)
+    hard = tokenizer.codebook[logits.argmax(-1)]
+    torch.testing.assert_close(tokenizer.soft_codes(logits, 1e-4), hard)
+    assert not torch.allclose(tokenizer.soft_codes(logits, 1.0), hard, atol=1e-2)
+
+
+def test_gumbel_noise_draws_ids_by_their_probability(trainer):
+    """At temperature 0 a Gumbel-softmax is a draw from softmax(logits)."""
+    logits = torch.randn(IDS, generator=torch.Generator().manual_seed(0))
+    uniform = torch.rand(1, 20000, IDS, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        trainer.tokenizer.codebook.copy_(torch.eye(IDS))
+        drawn = trainer.tokenizer.soft_codes(logits.expand(1, 20000, IDS), 1e-3, uniform).mean((0, 1))
+    torch.testing.assert_close(drawn, logits.softmax(0), atol=0.015, rtol=0)
+    edge = torch.zeros(1, 1, IDS)
+    assert torch.isfinite(trainer.tokenizer.soft_codes(logits[None, None], 0.5, edge)).all()
+
+
+def test_training_terms_and_monitors(trainer, batch):
+    trainer.train()
+    trainer.temperature, trainer.usage_weight = 0.5, 2.0
+    data = trainer.data_preprocessor(batch, True)
+    losses = trainer(**data, mode='loss')
+    total, log = trainer.parse_losses(losses)
+    torch.testing.assert_close(total, losses['coarse'] + losses['fine'] + 2 * losses['usage'])
+    assert log['temperature'] == 0.5 and log['weight/usage'] == 2
+    total.backward()
+    assert all(p.grad is not None for p in trainer.parameters())
+
+
+def test_template_is_the_most_central_patch(trainer):
+    points = torch.randn(20, 8, 3)
+    points[7] = 0.01 * points[7]
+    trainer._choose_template(points)
+    from mmpt.ops import chamfer_distance
+
+    cost = [float(chamfer_distance(p.expand(20, -1, -1), points, 'l1')) for p in points]
+    assert torch.equal(trainer.template, points[min(range(20), key=cost.__getitem__)])
+
+
+def test_predict_scores_hard_ids(trainer, batch):
+    trainer.eval()
+    data = trainer.data_preprocessor(batch)
+    with torch.no_grad():
+        samples = trainer(data['inputs'], mode='predict')
+        patches = group_points(data['inputs']['points'], 8, 8)
+        ids = trainer.tokenizer.ids(patches)
+        codes = trainer.tokenizer.codebook[ids]
+        fine = trainer.tokenizer.decode(codes, patches.centers).fine
+    assert torch.equal(samples[1].token_id, ids[1]) and ids.dtype == torch.int64
+    d = torch.cdist(fine[1], patches.points[1])
+    expected = (d.min(2).values.mean() + d.min(1).values.mean()) / 2
+    torch.testing.assert_close(samples[1].chamfer, expected, atol=1e-4, rtol=1e-4)
+    assert torch.equal(trainer(data['inputs'], mode='tensor'), ids)
+
+
+def test_noise_depends_on_the_step_alone(trainer, batch):
+    trainer.train()
+    data, values = trainer.data_preprocessor(batch, True), []
+    for step in (1, 2, 1):
+        trainer.draws.set(seed=0, step=step, rank=0, world_size=1)
+        values.append(float(trainer(**data, mode='loss')['fine']))
+    assert values[0] == values[2] != values[1]
