@@ -17,3 +17,4 @@ _base_ = [
     '../_base_/schedules/pretrain_98k.py',
     '../_base_/default_runtime.py',
 ]
+default_hooks = dict(checkpoint=dict(interval=3278, save_best='probe/svm', rule='greater'))

@@ -18,3 +18,4 @@ model = dict(
     ),
 )
 train_dataloader = dict(batch_size=128)
+default_hooks = dict(checkpoint=dict(interval=3278, save_best='probe/svm', rule='greater'))

@@ -20,3 +20,4 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline, images_root=None))
+default_hooks = dict(checkpoint=dict(interval=6555))

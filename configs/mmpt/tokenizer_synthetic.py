@@ -16,3 +16,4 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline, views=0))
+default_hooks = dict(checkpoint=dict(interval=6555))

@@ -18,7 +18,6 @@ val_cfg = dict(type='ValLoop')
 val_evaluator = [dict(type='FeatureProbe', pooling=('max', 'mean'), standardize=True, svm=dict(C='cv'))]
 auto_scale_lr = dict(enable=False, base_batch_size=128)
 
-default_hooks = dict(checkpoint=dict(interval=3278, save_best='probe/svm', rule='greater'))
 custom_hooks = [
     dict(type='EncoderEMAHook', momentum=0.999),
     dict(type='ReconstructionPictures', interval=3278),

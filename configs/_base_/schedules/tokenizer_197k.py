@@ -18,7 +18,6 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=65
 val_cfg = dict(type='ValLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=64)
 
-default_hooks = dict(checkpoint=dict(interval=6555))
 custom_hooks = [
     dict(
         type='ValueScheduleHook',
