@@ -1,0 +1,70 @@
+"""Every shipped config builds, trains for two iterations, and holds only what differs from its bases."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from _small import CONFIGS, ROOT
+
+from mmpt.apis import load_encoder
+from mmpt.utils.config import load_config
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_two_iterations(config, trained):
+    runner = trained(config)
+    scalars = runner.message_hub.log_scalars
+    losses = {key: scalars[key].data[0] for key in scalars if key == 'train/loss' or key.startswith('train/task/')}
+    assert 'train/loss' in losses and len(losses) > 1
+    assert all(len(values) == 2 and all(map(math.isfinite, values)) for values in losses.values()), losses
+    assert (Path(runner.work_dir) / 'iter_2.pth').is_file()
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_its_val_protocol_scores(config, trained):
+    """The val loop runs behind the last iteration."""
+    scalars = trained(config).message_hub.log_scalars
+    scores = {key: scalars[key].data[0] for key in scalars if key.startswith('val/') and not key.endswith('time')}
+    assert scores and all(len(values) == 1 and math.isfinite(values[0]) for values in scores.values())
+    if 'tokenizer' not in config:
+        assert 0 <= scores['val/probe/knn'][0] <= 1 and 0 <= scores['val/probe/svm'][0] <= 1
+
+
+@pytest.mark.parametrize('config', [config for config in CONFIGS if 'tokenizer' not in config])
+def test_its_encoder_is_rebuilt_from_the_checkpoint(config, trained):
+    runner = trained(config)
+    encoder = load_encoder(Path(runner.work_dir) / 'iter_2.pth', prefer_ema=False)
+    own = runner.model.encoder.state_dict()
+    assert all(torch.equal(value, own[key]) for key, value in encoder.state_dict().items())
+
+
+def test_shapenet_trains_on_shapes_with_and_without_pictures(trained, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    runner = trained('configs/mmpt/pretrain_shapenet.py')
+    data = runner.train_dataloader.dataset
+    assert type(data).__name__ == 'ShapeNet' and len(data) == 9
+    has_image = [bool(data[index]['inputs']['has_image'].any()) for index in range(len(data))]
+    assert has_image == [True, True, False] * 3
+    assert {'train/task/tlr', 'train/task/plr', 'train/task/mcl'} <= set(runner.message_hub.log_scalars)
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_a_child_is_short_and_says_what_it_is(config):
+    lines = (ROOT / config).read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.lstrip().startswith('#')]
+    assert len(code) < 40
+    head = '\n'.join(lines[: next(i for i, line in enumerate(lines) if not line.startswith('#'))])
+    for what in ('Hardware and time:', 'Figure to expect:', f'python tools/train.py {config}'):
+        assert what in head, f'the head of {config} lacks {what!r}'
+
+
+@pytest.mark.parametrize('config', [config for config in CONFIGS if 'tokenizer' not in config])
+def test_its_tokenizer_is_made_by_a_config_that_exists(config):
+    tokenizer = load_config(ROOT / config).model.get('tokenizer')
+    if tokenizer is not None:
+        made_by = load_config(ROOT / tokenizer.made_by)
+        name = f'iter_{made_by.train_cfg.max_iters}.pth'
+        assert tokenizer.checkpoint == f'work_dirs/{Path(tokenizer.made_by).stem}/{name}'
+        theirs = made_by.model.tokenizer
+        assert theirs.get('num_ids') == tokenizer.get('num_ids')
