@@ -30,7 +30,13 @@ def start_train(config, *args, nproc=1, env=None, cwd=None):
     else:
         command = [sys.executable, str(ROOT / 'tools' / 'train.py'), *tail]
     return subprocess.Popen(
-        command, env=environment(env), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment(env),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -1,7 +1,5 @@
 """What every run shares: hooks, log, randomness, processes. Children change single keys of it."""
 
-# ruff: noqa: C408
-
 default_scope = 'mmpt'
 
 # All of them are named here rather than in custom_hooks, so that a child adds its own without repeating these.

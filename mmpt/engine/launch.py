@@ -24,6 +24,7 @@ from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError
 
 from .distributed import process_group, unwrap
+from .hooks import InterruptHook
 
 __all__ = ['test', 'train']
 
@@ -77,7 +78,12 @@ def train(
             _scale_with_batch(cfg)
         runner = Runner.from_cfg(cfg)
         _log_batch(runner, cfg)
-        runner.train()
+        try:
+            runner.train()
+        finally:
+            for hook in runner.hooks:
+                if isinstance(hook, InterruptHook):
+                    hook.release()
     return runner
 
 

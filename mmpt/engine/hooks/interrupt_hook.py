@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import torch
 from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -45,29 +49,37 @@ class InterruptHook(Hook):
         self.interval = interval or (1 if get_device() == 'cpu' else 10)
         self._signal = 0
         self._since = 0.0
+        self._pid = os.getpid()
         self._previous: dict[int, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Take over the signals; workers of the data loader inherit that, and live on until they are told to end."""
+        """Take over the signals, here and in the workers of the data loaders, which a terminal or Slurm signals too."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+            self._previous = {n: _behind(n, signal.signal(n, self._note)) for n in _SIGNALS}
+        loaders = [runner.train_dataloader] + ([runner.val_dataloader] if runner.val_loop is not None else [])
+        for loader in loaders:
+            loader.worker_init_fn = partial(_serve_on, then=loader.worker_init_fn)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if not self._signal:
             self._signal, self._since = number, now
+            # Not from a worker of the data loader, and not through buffers that the signal may have interrupted.
+            if os.getpid() == self._pid and is_main_process():
+                os.write(2, b'\nStopping after this iteration; once more stops at once.\n')
         elif now - self._since > _ONE_PRESS:
-            self._release()
+            self.release()
             signal.raise_signal(number)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give the signals back; what starts a run calls this when the run ends by an error."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
 
     def after_train(self, runner: Runner) -> None:
         """Give the signals back."""
-        self._release()
+        self.release()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -81,7 +93,7 @@ class InterruptHook(Hook):
             return
         if not number or self.is_last_train_iter(runner):
             return
-        self._release()
+        self.release()
         saved = [hook.save_now(runner) for hook in runner.hooks if isinstance(hook, AtomicCheckpointHook)]
         again = f'python tools/train.py {runner.cfg.filename} --work-dir {runner.work_dir} --resume'
         error = TrainingInterrupted(
@@ -90,3 +102,25 @@ class InterruptHook(Hook):
         )
         error.exit_code = 128 + number
         raise error
+
+
+def _serve_on(worker: int, then: Callable[[int], None] | None) -> None:
+    """Let a worker live until its own process ends it: the last iteration still needs what it delivers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, 'sigwaitinfo'):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    if then is not None:
+        then(worker)
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
+
+
+def _behind(number: int, handler: Any) -> Any:
+    """The handler that an earlier run, which ended by an error, had found."""
+    owner = getattr(handler, '__self__', None)
+    return owner._previous.get(number, signal.SIG_DFL) if isinstance(owner, InterruptHook) else handler
