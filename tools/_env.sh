@@ -48,10 +48,11 @@ install() {
 }
 
 install_failed() {
+    if grep -q 'Operation cancelled by user' "$log"; then stop "Interrupted; the next start makes .venv anew."; fi
     tail -n 5 "$log" >&2
     if grep -qE 'No space left|Errno 28' "$log"; then
         stop "The disk is full: .venv needs about 7 GB; make room and run this again."
-    elif grep -qE 'Failed to establish|Temporary failure|Network is unreachable|ProxyError|timed out' "$log"; then
+    elif grep -qE 'Failed to establish|Temporary failure|Network is unreachable|ProxyError|timed out|found for setuptools' "$log"; then
         stop "The package index cannot be reached: check the network (or PIP_INDEX_URL, HTTPS_PROXY) and run this again."
     fi
     stop "Installing failed, $root/$log says why; another Python (MMPT_PYTHON=python3.11) may have what is missing here."
@@ -61,7 +62,7 @@ make_venv() {
     find_python
     "$base" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
         stop "$base has no venv module: \`apt install python3-venv\` (or python$(minor "$base")-venv) brings it."
-    say "making .venv with $base ($("$base" --version 2>&1))"
+    say "making .venv with $base ($("$base" --version 2>&1)); this downloads several GB and takes minutes"
     rm -rf .venv
     mkdir .venv
     touch "$making"
@@ -87,7 +88,7 @@ prepare() {
     fi
     mv -f "$stamp" "$making" 2>/dev/null || touch "$making"
     : >"$log"
-    say "installing the requirements; for the first time this downloads several GB and takes minutes"
+    say "installing the requirements"
     install 'setuptools>=70.1'
     install ${pins[@]+"${pins[@]}"} -r requirements/runtime.txt -r requirements/tests.txt
     install --no-deps --no-build-isolation -e .
