@@ -22,7 +22,8 @@ class Patches(NamedTuple):
     points: Tensor
     centers: Tensor
     features: Tensor | None
-    index: Tensor
+    # Takes the place of tuple.index, which nobody asks patches for.
+    index: Tensor  # type: ignore[assignment]
 
 
 class Mask(NamedTuple):

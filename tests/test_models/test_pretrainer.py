@@ -291,7 +291,7 @@ def test_values_at_initialisation_lie_in_their_bands(model_cfg, build):
     points = points / points.norm(dim=-1, keepdim=True)
     raw = model({'points': points}, mode='loss')
     assert float(raw['tasks']['tlr']['loss']) == pytest.approx(math.log(IDS), abs=0.5)
-    # The reconstruction is noise at first, so clouds resemble each other more than their own reconstruction: above ln 63.
+    # The reconstruction is noise at first, so clouds resemble each other more than their own one: above ln 63.
     assert float(raw['tasks']['mcl']['intra']) == pytest.approx(math.log(63), abs=2.5)
 
 
