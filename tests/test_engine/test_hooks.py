@@ -1,12 +1,15 @@
 import copy
+import json
 import math
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, MessageHub
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmpt.engine import EncoderEMAHook, ValueScheduleHook
 from mmpt.engine.deferred import DeferredBuffer, defer_scalar
@@ -145,3 +148,45 @@ def test_average_warms_up_and_waits_for_updates(toy):
     torch.testing.assert_close(seen[1][0], first)
     assert torch.equal(seen[2][0], seen[1][0])
     torch.testing.assert_close(seen[3][0], first + (1 - 2 / 11) * (seen[3][1] - first))
+
+
+def test_a_run_logs_what_eager_logging_does(toy):
+    logs = []
+    for hook in ('RuntimeInfoHook', 'DeferredInfoHook'):
+        runner = toy('train_cfg.max_iters=5', f'default_hooks.runtime_info.type={hook}', name=hook)
+        runner.train()
+        (path,) = Path(runner.log_dir).glob('vis_data/scalars.json')
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        logs.append([{k: v for k, v in line.items() if not k.endswith('time')} for line in lines])
+    assert logs[0] == logs[1] and 'task/mcl' in logs[0][0]
+
+
+class Reads(TorchDispatchMode):
+    """Counts the values that are fetched from a tensor, each of which makes the CPU wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = [0]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._local_scalar_dense.default:
+            self.steps[-1] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_the_device(toy):
+    """Loss, gradient norm, verdict, averages and schedules, as on a GPU between two looks."""
+    runner = toy(
+        'train_cfg.max_iters=8',
+        'train_cfg.val_interval=100',
+        'default_hooks.logger.interval=100',
+        'default_hooks.checkpoint.interval=100',
+        'default_hooks.non_finite.interval=100',
+        'optim_wrapper.defer=True',
+    )
+    reads = Reads()
+    runner.register_hook(Watch(before_train_iter=lambda _: reads.steps.append(0)))
+    with reads:
+        runner.train()
+    # The first update asks, for it makes the state of the optimiser; the last step is followed by a checkpoint.
+    assert reads.steps[1] > 0 and reads.steps[2:-1] == [0] * 6

@@ -52,7 +52,7 @@ class StepSampler(Sampler):
             position = self._position(drawn)
             if position // self.size != epoch:
                 epoch = position // self.size
-                order = self.permutation(epoch)
+                order = self.permutation(epoch).numpy()
             yield epoch, int(order[position % self.size])
             drawn += 1
 
