@@ -99,7 +99,8 @@ def _read(path: str, split: str) -> dict[str, np.ndarray]:
         raise FileNotFoundError(
             f'{path} does not exist; `path` of NpzShapes is a file with labelled clouds.'
         ) from error
-    except (ValueError, TypeError, EOFError, OSError, BadZipFile) as error:
+    # A .npy file gives an array, and `with` one is a TypeError, in Python 3.10 an AttributeError.
+    except (ValueError, TypeError, AttributeError, EOFError, OSError, BadZipFile) as error:
         raise ValueError(f'{path} is not an npz of plain arrays as NpzShapes needs it: {error}.') from error
 
 
