@@ -35,7 +35,8 @@ def test_a_check_is_a_raise_statement_in_our_code():
     said = explain(caught(ENCODERS.build, {'type': 'NoSuchEncoder'}))
     assert said.startswith("'NoSuchEncoder' is not in the encoder registry") and '\n' not in said
     said = explain(caught(MMENGINE_HOOKS.build, {'type': 'NoSuchHook'}))
-    assert 'NoSuchHook is not in the mmengine::hook registry' in said
+    # mmengine names the scope of whichever Runner was built last.
+    assert 'NoSuchHook is not in the' in said and '::hook registry' in said
     assert explain(caught(MMENGINE_HOOKS.build, {'type': 'LoggerHook', 'intervall': 3})).startswith(
         'The config does not fit what it builds: LoggerHook.__init__() got an unexpected keyword argument'
     )
