@@ -14,12 +14,16 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import OPTIMIZERS as MMENGINE_OPTIMIZERS
+from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISBACKENDS as MMENGINE_VISBACKENDS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import Registry, build_from_cfg, build_model_from_cfg
 
@@ -29,14 +33,18 @@ __all__ = [
     'ENCODERS',
     'HEADS',
     'HOOKS',
+    'LOOPS',
     'LOSSES',
     'METRICS',
     'MODELS',
     'MODEL_WRAPPERS',
+    'OPTIMIZERS',
     'OPTIM_WRAPPERS',
     'OPTIM_WRAPPER_CONSTRUCTORS',
+    'PARAM_SCHEDULERS',
     'TOKENIZERS',
     'TRANSFORMS',
+    'VISBACKENDS',
     'VISUALIZERS',
 ]
 
@@ -79,13 +87,20 @@ def _root(name: str, *locations: str) -> Registry:
 MODELS = _child(MMENGINE_MODELS, 'mmpt.models', model=True)
 DATASETS = _child(MMENGINE_DATASETS, 'mmpt.datasets')
 TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'mmpt.datasets.transforms')
-HOOKS = _child(MMENGINE_HOOKS, 'mmpt.engine')
+HOOKS = _child(MMENGINE_HOOKS, 'mmpt.engine', 'mmpt.visualization')
 METRICS = _child(MMENGINE_METRICS, 'mmpt.evaluation')
 VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'mmpt.visualization')
 MODEL_WRAPPERS = _child(MMENGINE_MODEL_WRAPPERS, 'mmpt.models')
 OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'mmpt.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS, 'mmpt.engine')
 DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'mmpt.engine')
+
+# Nothing of ours is in these; without a child of scope `mmpt` mmengine warns about each of them in every run, and a
+# user's own optimiser or loop has no place.
+LOOPS = _child(MMENGINE_LOOPS)
+OPTIMIZERS = _child(MMENGINE_OPTIMIZERS)
+PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS)
+VISBACKENDS = _child(MMENGINE_VISBACKENDS)
 
 ENCODERS = _root('encoder', 'mmpt.models.encoders')
 TOKENIZERS = _root('tokenizer', 'mmpt.models.tokenizers')

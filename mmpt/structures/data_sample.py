@@ -23,5 +23,9 @@ class PointDataSample(BaseDataElement):
 
     * ``label`` (int): the class of the shape, 0-based. Absent where the data have none; never required by ``predict``.
     * ``parts`` (Tensor): (N,) int64, part of every point of ``inputs['points']``, 0-based within the class.
-    * ``feature`` (Tensor): (D,) float32, the pooled feature that ``predict`` writes.
+    * ``pooled`` (dict[str, Tensor]): (C,) float32 each, written by ``predict``: ``max`` and ``mean`` over patch tokens
+      and the encoder's global tokens by name.
+    * ``token_id`` (Tensor): (G,) int64, hard ids of a tokenizer; ``chamfer``, ``baseline_chamfer`` and
+      ``best_baseline_chamfer`` (Tensor): scalars, mean Chamfer distance (l1, unit of the cloud) of the patches decoded
+      from them, of one template patch on average over templates, and of the best template.
     """

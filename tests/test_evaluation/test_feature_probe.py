@@ -197,7 +197,13 @@ def test_a_feature_file_cannot_run_code(tmp_path):
 
 def test_tokenizer_probe_counts_every_patch_of_every_shape_once():
     samples = [
-        {'sample_id': str(i), 'token_id': torch.tensor([i, i + 1, 7, 7]), 'chamfer': 0.1 * i, 'baseline_chamfer': 0.5}
+        {
+            'sample_id': str(i),
+            'token_id': torch.tensor([i, i + 1, 7, 7]),
+            'chamfer': 0.1 * i,
+            'baseline_chamfer': 0.5,
+            'best_baseline_chamfer': 0.4,
+        }
         for i in range(3)
     ]
     scores = _evaluate(TokenizerProbe(), samples + samples[:1])
@@ -207,6 +213,7 @@ def test_tokenizer_probe_counts_every_patch_of_every_shape_once():
         'tokenizer/used': 5,
         'tokenizer/chamfer': pytest.approx(0.1),
         'tokenizer/chamfer_baseline': pytest.approx(0.5),
+        'tokenizer/chamfer_best_baseline': pytest.approx(0.4),
     }
     with pytest.raises(ValueError, match='`chamfer`, but sample 0'):
         _evaluate(TokenizerProbe(), [{'sample_id': '0', 'token_id': torch.tensor([1])}])

@@ -111,7 +111,7 @@ def test_a_checkpoint_is_compared_with_controls_of_its_own_config(tool, data, mo
     result = tool.measure(_args(data, checkpoint='some.pth', config=None))
     # The "checkpoint" is control 0 before calibration: every figure of the table can be checked by hand.
     assert result['scores'] == result['controls'][0]['raw']
-    lines = tool.table(result).splitlines()
+    lines = tool.comparison_table('shapes.npz', result).splitlines()
     assert lines[1] == result['protocol_line'] and '16 points' in lines[1]
     assert lines[2].split('  ')[0] == '' and 'knn' in lines[2]
     difference = next(line for line in lines if line.startswith('encoder - highest control'))

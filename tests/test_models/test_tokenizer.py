@@ -5,7 +5,7 @@ import torch
 
 from mmpt.models.layers import CentreGraphNet, group_points
 from mmpt.models.tokenizers.folding import FoldingDecoder
-from mmpt.ops import knn
+from mmpt.ops import chamfer_distance, knn
 
 from .conftest import IDS
 
@@ -85,14 +85,90 @@ def test_training_terms_and_monitors(trainer, batch):
     assert all(p.grad is not None for p in trainer.parameters())
 
 
-def test_template_is_the_most_central_patch(trainer):
+def test_baselines_are_training_patches_and_the_most_central_one(trainer, batch):
     points = torch.randn(20, 8, 3)
     points[7] = 0.01 * points[7]
-    trainer._choose_template(points)
-    from mmpt.ops import chamfer_distance
-
+    trainer._choose_templates(points)
     cost = [float(chamfer_distance(p.expand(20, -1, -1), points, 'l1')) for p in points]
-    assert torch.equal(trainer.template, points[min(range(20), key=cost.__getitem__)])
+    assert torch.equal(trainer.best_template, points[min(range(20), key=cost.__getitem__)])
+    assert all(any(torch.equal(patch, p) for p in points) for patch in trainer.templates)
+    trainer.eval()
+    inputs = trainer.data_preprocessor(batch)['inputs']
+    sample = trainer(inputs, mode='predict')[1]
+    patches = group_points(inputs['points'], 8, 8).points[1]
+    each = [float(chamfer_distance(t.expand(8, -1, -1), patches, 'l1')) for t in trainer.templates]
+    assert float(sample.baseline_chamfer) == pytest.approx(sum(each) / len(each), rel=1e-4)
+    best = float(chamfer_distance(trainer.best_template.expand(8, -1, -1), patches, 'l1'))
+    assert float(sample.best_baseline_chamfer) == pytest.approx(best, rel=1e-4)
+
+
+def test_edges_may_read_offsets():
+    torch.manual_seed(0)
+    net = CentreGraphNet(6, 8, (8, 8, 8, 8, 8), k=3, offsets=True)
+    x, centers = torch.randn(2, 5, 6), torch.randn(2, 5, 3)
+    out = net(x, centers)
+    # Scaling and shifting change neither the graph nor offsets in units of the mean edge; a turn changes the latter.
+    torch.testing.assert_close(net(x, 3 * centers + 1), out, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(net(x, centers[..., [1, 0, 2]] * torch.tensor([1.0, -1.0, 1.0])), out, atol=1e-3)
+    plain = CentreGraphNet(6, 8, (8, 8, 8, 8, 8), k=3)
+    turned = plain(x, centers[..., [1, 0, 2]] * torch.tensor([1.0, -1.0, 1.0]))
+    torch.testing.assert_close(turned, plain(x, centers), atol=1e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def near(tokenizer_cfg, build):
+    """A trainer whose ids are those of the nearest code, and whose codebook starts after 3 updates."""
+    tokenizer_cfg.update(posterior='distance', decoder_k=6, decoder_offsets=True, decoder_skip=True)
+    cfg = {'type': 'TokenizerPretrainer', 'tokenizer': tokenizer_cfg, 'num_groups': 8, 'group_size': 8}
+    return build({**cfg, 'codebook_start': 3})
+
+
+def test_nearest_code_is_the_id(near, batch):
+    patches = group_points(torch.stack(batch['inputs']['points']), 8, 8)
+    tokenizer = near.tokenizer.eval()
+    features = tokenizer.patch_features(patches)
+    expected = torch.cdist(features.flatten(0, 1), tokenizer.codebook).argmin(1).view(4, 8)
+    assert torch.equal(tokenizer.ids(patches), expected)
+    gaps = tokenizer.logits(patches)[0, 0].diff()
+    distance = torch.cdist(features[0, :1], tokenizer.codebook)[0].square() * tokenizer.log_scale.exp()
+    torch.testing.assert_close(gaps, -distance.diff(), atol=1e-3, rtol=1e-3)
+
+
+def test_codebook_starts_where_features_are(near, batch):
+    near.train()
+    before = near.tokenizer.codebook.clone()
+    data = near.data_preprocessor(batch, True)
+    for step in range(4):
+        near.draws.set(seed=0, step=step, rank=0, world_size=1)
+        near.temperature = 1e-3
+        losses = near(**data, mode='loss')
+        if step == 0:
+            # Nothing discrete yet: the loss does not reach the codebook.
+            (grad,) = torch.autograd.grad(losses['fine'], near.tokenizer.codebook, allow_unused=True)
+            assert grad is None
+        assert torch.equal(near.tokenizer.codebook, before) == (step < 3)
+    codes, rows = near.tokenizer.codebook.detach(), near.recent_features
+    # 4 clouds of 8 patches, 3 times: 96 rows kept of the 128 there is room for.
+    assert (rows[:96].norm(dim=1) > 0).all() and (rows[96:] == 0).all()
+    assert torch.cdist(rows[:96], codes).min(1).values.mean() < torch.cdist(rows[:96], before).min(1).values.mean()
+
+
+def test_k_means_lowers_the_distance_and_keeps_every_code(near):
+    rows = torch.randn(400, 16, generator=torch.Generator().manual_seed(0))
+    errors = []
+    for rounds in (0, 1, 10):
+        near.tokenizer.start_codebook(rows, rounds)
+        distance = torch.cdist(rows, near.tokenizer.codebook.detach())
+        errors.append(float(distance.min(1).values.square().mean()))
+        assert len(distance.argmin(1).unique()) == IDS
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_codebook_start_needs_distances(tokenizer_cfg, build):
+    with pytest.raises(ValueError, match="posterior='distance'"):
+        build({'type': 'TokenizerPretrainer', 'tokenizer': tokenizer_cfg, 'codebook_start': 3})
+    with pytest.raises(ValueError, match='posterior must be'):
+        build({'type': 'TokenizerPretrainer', 'tokenizer': {**tokenizer_cfg, 'posterior': 'near'}})
 
 
 def test_predict_scores_hard_ids(trainer, batch):
@@ -116,5 +192,5 @@ def test_noise_depends_on_the_step_alone(trainer, batch):
     data, values = trainer.data_preprocessor(batch, True), []
     for step in (1, 2, 1):
         trainer.draws.set(seed=0, step=step, rank=0, world_size=1)
-        values.append(float(trainer(**data, mode='loss')['fine']))
+        values.append(trainer(**data, mode='loss')['fine'].item())
     assert values[0] == values[2] != values[1]

@@ -14,14 +14,13 @@ import copy
 import json
 import os
 import sys
-import time
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from mmpt.apis import load_encoder
-from mmpt.evaluation import Protocol, Spread, control_spread, random_controls, score_encoder
+from mmpt.evaluation import Protocol, compare_with_controls, comparison_table
 from mmpt.registry import ENCODERS
 from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError, run
@@ -89,59 +88,22 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         subsets = {'without duplicates': ~duplicates}
     encoder, config = encoder_and_config(args)
     protocol = Protocol(num_points=args.num_points)
-    options = {'subsets': subsets, 'batch_size': args.batch_size, 'device': args.device}
-    start = time.perf_counter()
-    scores = None if encoder is None else score_encoder(encoder, train, test, protocol, **options)
-    controls = random_controls(lambda: ENCODERS.build(copy.deepcopy(config)), train, test, protocol, **options)
+    result = compare_with_controls(
+        encoder,
+        lambda: ENCODERS.build(copy.deepcopy(config)),
+        train,
+        test,
+        protocol,
+        subsets=subsets,
+        batch_size=args.batch_size,
+        device=args.device,
+    )
     return {
         'data': os.path.basename(args.data),
         'encoder': args.checkpoint or args.config,
-        'shapes': {'train': len(train[1]), 'test': len(test[1])},
         'duplicates_left_out': bool(args.without_duplicates),
-        'protocol': protocol.to_dict(),
-        'protocol_line': protocol.describe(),
-        'scores': scores,
-        'controls': controls,
-        'control_spread': {name: value._asdict() for name, value in control_spread(controls).items()},
-        'seconds': time.perf_counter() - start,
+        **result,
     }
-
-
-def table(result: dict[str, Any]) -> str:
-    """The result as text: one column per accuracy, the encoder, each control, their spread and the differences."""
-    spreads = {name: Spread(**value) for name, value in result['control_spread'].items()}
-    scores, names = result['scores'], list(spreads)
-    width = max(12, *(len(name) + 2 for name in names))
-    lines = [' ' * 28 + ''.join(f'{name:>{width}}' for name in names)]
-
-    def add(title: str, values: list[float | None], sign: str = '') -> None:
-        cells = ('' if value is None else f'{value:{sign}.3f}' for value in values)
-        lines.append(f'{title:<28}' + ''.join(f'{cell:>{width}}' for cell in cells))
-
-    if scores:
-        add('encoder', [scores[name] for name in names])
-    for row in result['controls']:
-        add(f'control {row["seed"]}, raw', [row['raw'][name] for name in names])
-        if row['calibrated']:
-            add(f'control {row["seed"]}, calibrated', [row['calibrated'][name] for name in names])
-    add('controls, mean of the better', [spreads[name].mean for name in names])
-    add('controls, lowest', [spreads[name].min for name in names])
-    add('controls, highest', [spreads[name].max for name in names])
-    if scores:
-        add('encoder - mean control', [scores[name] - spreads[name].mean for name in names], '+')
-        add('encoder - highest control', [scores[name] - spreads[name].max for name in names], '+')
-    used = [f'{scores["svm_C"]:g} (encoder)'] if scores else []
-    used += [f'{row["raw"]["svm_C"]:g} (control {row["seed"]}, raw)' for row in result['controls']]
-    shapes = result['shapes']
-    return '\n'.join(
-        [
-            f'{result["data"]}: {shapes["train"]} training and {shapes["test"]} test shapes'
-            + (', duplicates left out' if result['duplicates_left_out'] else ''),
-            result['protocol_line'],
-            *lines,
-            f'C: {", ".join(used)}; {result["seconds"]:.0f} s',
-        ]
-    )
 
 
 def parse_args() -> argparse.Namespace:
@@ -152,7 +114,7 @@ def parse_args() -> argparse.Namespace:
     source.add_argument('--checkpoint', help='pre-training checkpoint whose encoder is scored')
     source.add_argument('--config', help='config whose model.encoder is scored at random initialisation only')
     parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of the file')
-    parser.add_argument('--num-points', type=int, default=512, help='points of each shape')
+    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape')
     parser.add_argument('--without-duplicates', action='store_true', help='leave out test shapes that are in train')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--device', default='cpu')
@@ -166,7 +128,8 @@ def main() -> None:
     register_all_modules()
     args = parse_args()
     result = measure(args)
-    print(table(result))
+    left_out = ', duplicates left out' if result['duplicates_left_out'] else ''
+    print(comparison_table(f'{result["data"]}{left_out}', result))
     if args.json:
         atomic_write(json.dumps(result, indent=1).encode(), args.json)
 

@@ -13,7 +13,7 @@ from .base import SampleMetric, to_array
 
 __all__ = ['TokenizerProbe']
 
-_FIELDS = ('token_id', 'chamfer', 'baseline_chamfer')
+_FIELDS = ('token_id', 'chamfer', 'baseline_chamfer', 'best_baseline_chamfer')
 
 
 @METRICS.register_module()
@@ -21,10 +21,12 @@ class TokenizerProbe(SampleMetric):
     """Scores a tokenizer on held-out shapes.
 
     Every predicted sample carries ``sample_id`` and the fields ``token_id`` ((G,) int64, hard ids), ``chamfer`` (float,
-    of the shape decoded from these ids) and ``baseline_chamfer`` (float, of the same decoded with one template patch).
+    of the patches decoded from these ids), ``baseline_chamfer`` (float, of one template patch in place of all, on
+    average over templates) and ``best_baseline_chamfer`` (float, of the best template).
 
     Scores: ``tokenizer/perplexity`` (exp of the entropy of the ids of all patches of all shapes), ``tokenizer/used``
-    (ids that occur), ``tokenizer/chamfer``, ``tokenizer/chamfer_baseline`` (means over shapes, in the data's unit).
+    (ids that occur), ``tokenizer/chamfer``, ``tokenizer/chamfer_baseline``, ``tokenizer/chamfer_best_baseline`` (means
+    over shapes, in the data's unit).
 
     Args:
         prefix (str): before each score's name.
@@ -51,4 +53,5 @@ class TokenizerProbe(SampleMetric):
             'used': float(use.used),
             'chamfer': float(columns['chamfer'].mean()),
             'chamfer_baseline': float(columns['baseline_chamfer'].mean()),
+            'chamfer_best_baseline': float(columns['best_baseline_chamfer'].mean()),
         }

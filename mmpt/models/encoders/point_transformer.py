@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,9 @@ class PointTransformer(nn.Module):
         mask_token (bool): hidden patches become a learned token instead of being left out.
         levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
+        init (str): ``'trunc_normal'`` (0.02 for all linear layers, Point-MAE) or ``'default'`` (torch's). The former
+            keeps patch tokens tiny beside the position for thousands of updates; a short training, and the encoder that
+            was never trained, do far better with the latter (docs/architecture.md has the figures).
     """
 
     supports_masking = True
@@ -50,8 +55,11 @@ class PointTransformer(nn.Module):
         mask_token: bool = False,
         levels: tuple[int, ...] = (),
         patch_widths: tuple[int, int, int] = (128, 256, 512),
+        init: Literal['trunc_normal', 'default'] = 'trunc_normal',
     ) -> None:
         super().__init__()
+        if init not in ('trunc_normal', 'default'):
+            raise ValueError(f"PointTransformer: init must be 'trunc_normal' or 'default', got {init!r}.")
         if in_channels < 3:
             raise ValueError(f'PointTransformer: in_channels counts the 3 coordinates, got {in_channels}.')
         if any(not 0 <= level < depth for level in levels):
@@ -66,7 +74,8 @@ class PointTransformer(nn.Module):
         self.position = PositionEmbed(dim)
         self.blocks = PositionedBlocks(dim, depth, num_heads, drop_path=drop_path)
         self.norm = nn.LayerNorm(dim)
-        self.apply(init_trunc_normal)
+        if init == 'trunc_normal':
+            self.apply(init_trunc_normal)
         # The names end in `_token` and `_pos` because the parameter groups go by them: tokens are not decayed.
         self.cls_token = self.cls_pos = self.mask_token = None
         if cls_token:

@@ -28,15 +28,18 @@ class _EdgeConv(nn.Module):
     ``W [n - s ; s] = W1 n + (W2 - W1) s``: both products run over the G nodes, not over their edges.
     """
 
-    def __init__(self, in_dim: int, out_dim: int) -> None:
+    def __init__(self, in_dim: int, out_dim: int, offsets: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(2 * in_dim, out_dim, bias=False)
+        self.offset = nn.Linear(3, out_dim, bias=False) if offsets else None
         self.norm = _ChannelGroupNorm(4, out_dim)
 
-    def forward(self, x: Tensor, neighbours: Tensor) -> Tensor:
+    def forward(self, x: Tensor, neighbours: Tensor, offsets: Tensor | None) -> Tensor:
         batch, groups, k = neighbours.shape
         to_neighbour, to_self = self.linear.weight.chunk(2, dim=1)
         edges = gather(F.linear(x, to_neighbour), neighbours) + F.linear(x, to_self - to_neighbour).unsqueeze(2)
+        if self.offset is not None:
+            edges = edges + self.offset(offsets)
         edges = F.leaky_relu(self.norm(edges.flatten(1, 2)), 0.2)
         return edges.view(batch, groups, k, -1).amax(2)
 
@@ -51,6 +54,8 @@ class CentreGraphNet(nn.Module):
         out_dim (int): channels going out.
         widths (tuple[int, int, int, int, int]): of the input layer and of the four convolutions.
         k (int): neighbours.
+        offsets (bool): edges also read where the neighbour lies, in units of the cloud's mean edge; the ancestors' do
+            not. Centres lie on the surface, so offsets say how it runs through the patch.
     """
 
     def __init__(
@@ -59,11 +64,12 @@ class CentreGraphNet(nn.Module):
         out_dim: int,
         widths: tuple[int, int, int, int, int] = (128, 256, 512, 512, 1024),
         k: int = 4,
+        offsets: bool = False,
     ) -> None:
         super().__init__()
-        self.k = k
+        self.k, self.offsets = k, offsets
         self.inlet = nn.Linear(in_dim, widths[0])
-        self.convs = nn.ModuleList(_EdgeConv(a, b) for a, b in zip(widths[:-1], widths[1:]))
+        self.convs = nn.ModuleList(_EdgeConv(a, b, offsets) for a, b in zip(widths[:-1], widths[1:]))
         self.outlet = nn.Linear(sum(widths[1:]), out_dim, bias=False)
         self.outlet_norm = _ChannelGroupNorm(4, out_dim)
 
@@ -71,9 +77,13 @@ class CentreGraphNet(nn.Module):
         """(B, G, in_dim) features at (B, G, 3) centres -> (B, G, out_dim)."""
         with torch.no_grad():
             neighbours = knn(centers, centers, min(self.k, centers.shape[1]))
+            offsets = None
+            if self.offsets:
+                offsets = gather(centers, neighbours) - centers.unsqueeze(2)
+                offsets = offsets / offsets.norm(dim=-1).mean((1, 2), keepdim=True).unsqueeze(-1).clamp(min=1e-6)
         x = self.inlet(x)
         outputs = []
         for conv in self.convs:
-            x = conv(x, neighbours)
+            x = conv(x, neighbours, offsets)
             outputs.append(x)
         return F.leaky_relu(self.outlet_norm(self.outlet(torch.cat(outputs, dim=-1))), 0.2)

@@ -70,7 +70,7 @@ class MultiTaskPretrainer(BaseModel):
         reconstruction: dict | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor or {'type': 'PointDataPreprocessor'})
+        super().__init__(data_preprocessor=MODELS.build(data_preprocessor or {'type': 'PointDataPreprocessor'}))
         self.encoder_cfg = deepcopy(dict(encoder))
         self.encoder = ENCODERS.build(encoder)
         self.views = {name: {**_DEFAULT_VIEW, **view} for name, view in (views or {}).items()}

@@ -8,12 +8,15 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmpt.models.layers import StepDraws, group_points
+from mmpt.models.layers import StepDraws, gather_rows, group_points
 from mmpt.ops import chamfer_distance
 from mmpt.registry import LOSSES, MODELS, TOKENIZERS
 from mmpt.structures import PointDataSample
 
 __all__ = ['TokenizerPretrainer']
+
+_TEMPLATES = 16
+_ROWS_PER_ID = 8
 
 
 @MODELS.register_module()
@@ -27,6 +30,8 @@ class TokenizerPretrainer(BaseModel):
         num_groups (int): G patches a cloud.
         group_size (int): S points a patch.
         usage (dict | None): from LOSSES, how even use of the ids is asked for.
+        codebook_start (int): updates before which the decoder reads the patches' features themselves; then the codes
+            are put among them by k-means (only with ``posterior='distance'``). 0 leaves that out.
         data_preprocessor (dict | None): from MODELS.
     """
 
@@ -38,16 +43,25 @@ class TokenizerPretrainer(BaseModel):
         num_groups: int = 64,
         group_size: int = 32,
         usage: dict | None = None,
+        codebook_start: int = 0,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor or {'type': 'PointDataPreprocessor'})
+        super().__init__(data_preprocessor=MODELS.build(data_preprocessor or {'type': 'PointDataPreprocessor'}))
         self.tokenizer = TOKENIZERS.build({**tokenizer, 'group_size': group_size})
         self.num_groups, self.group_size = num_groups, group_size
         self.usage = LOSSES.build(usage or {'type': 'UniformUsageLoss'})
         self.draws = StepDraws()
         self.temperature, self.usage_weight = 1.0, 0.0
-        # One patch that stands for all: what a tokenizer with a single id could do at best.
-        self.register_buffer('template', torch.zeros(group_size, 3))
+        # Baselines: patches of the first batch, each of which could stand for all; and the best one of them.
+        self.register_buffer('templates', torch.zeros(_TEMPLATES, group_size, 3))
+        self.register_buffer('best_template', torch.zeros(group_size, 3))
+        self.codebook_start = codebook_start
+        if codebook_start:
+            if self.tokenizer.encoder_graph is not None:
+                raise ValueError("TokenizerPretrainer: codebook_start needs a tokenizer with posterior='distance'.")
+            # A buffer, not an attribute: a run that is resumed between has to find it.
+            rows = _ROWS_PER_ID * self.tokenizer.num_ids
+            self.register_buffer('recent_features', torch.zeros(rows, self.tokenizer.feature_dim))
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: list[PointDataSample] | None = None, mode: str = 'tensor'
@@ -61,12 +75,16 @@ class TokenizerPretrainer(BaseModel):
         if mode != 'loss':
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
         if self.draws.step == 0:
-            self._choose_template(patches.points.flatten(0, 1))
-        logits = self.tokenizer.logits(patches)
-        with torch.autocast(logits.device.type, enabled=False):
-            logits = logits.float()
-            noise = self.draws.rand('gumbel', tuple(logits.shape), logits.device)
-            codes = self.tokenizer.soft_codes(logits, self.temperature, noise)
+            self._choose_templates(patches.points.flatten(0, 1))
+        features = self.tokenizer.patch_features(patches)
+        if self.codebook_start:
+            self._follow_features(features.detach().flatten(0, 1))
+        logits = self.tokenizer.logits(patches, features)
+        codes = features
+        if self.draws.step >= self.codebook_start:
+            with torch.autocast(logits.device.type, enabled=False):
+                noise = self.draws.rand('gumbel', tuple(logits.shape), logits.device)
+                codes = self.tokenizer.soft_codes(logits.float(), self.temperature, noise)
         decoded = self.tokenizer.decode(codes, patches.centers)
         target = patches.points.flatten(0, 1)
         return {
@@ -84,27 +102,45 @@ class TokenizerPretrainer(BaseModel):
         return total, log
 
     def _predict(self, patches: Any, samples: list[PointDataSample] | None) -> list[PointDataSample]:
-        """Hard ids, and the Chamfer distance (l1) of what they decode to, beside that of the one template patch."""
+        """Hard ids, and the Chamfer distance (l1) of what they decode to.
+
+        Beside it that of one patch which stands for all: on average over :attr:`templates`, and the best one.
+        """
         ids = self.tokenizer.ids(patches)
         decoded = self.tokenizer.decode(self.tokenizer.codebook[ids], patches.centers)
         batch, groups = ids.shape
         target = patches.points.flatten(0, 1)
         hard = chamfer_distance(decoded.fine.flatten(0, 1), target, 'l1', 'none').view(batch, groups)
-        template = self.template.expand(batch * groups, -1, -1)
-        single = chamfer_distance(template, target, 'l1', 'none').view(batch, groups)
+        any_one = torch.stack([_to_one(template, target) for template in self.templates]).mean(0).view(batch, groups)
+        best_one = _to_one(self.best_template, target).view(batch, groups)
         samples = samples or [PointDataSample() for _ in range(batch)]
         for index, sample in enumerate(samples):
             sample.token_id = ids[index]
             sample.chamfer = hard[index].mean()
-            sample.baseline_chamfer = single[index].mean()
+            sample.baseline_chamfer = any_one[index].mean()
+            sample.best_baseline_chamfer = best_one[index].mean()
         return samples
 
     @torch.no_grad()
-    def _choose_template(self, points: Tensor, candidates: int = 128, probes: int = 256) -> None:
-        """The patch of the first batch that is nearest to the others on average."""
-        stride = max(len(points) // candidates, 1)
-        chosen = points[::stride][:candidates]
+    def _choose_templates(self, points: Tensor, candidates: int = 256, probes: int = 256) -> None:
+        """Evenly spaced patches of the first batch, and of more of them the one nearest to all on average."""
+        self.templates.copy_(points[torch.linspace(0, len(points) - 1, _TEMPLATES).long()])
+        chosen = points[:: max(len(points) // candidates, 1)][:candidates]
         against = points[:: max(len(points) // probes, 1)][:probes]
-        pairs = chosen.repeat_interleave(len(against), 0), against.repeat(len(chosen), 1, 1)
-        cost = chamfer_distance(*pairs, 'l1', 'none').view(len(chosen), len(against)).mean(1)
-        self.template.copy_(chosen[cost.argmin()])
+        cost = torch.stack([_to_one(patch, against).mean() for patch in chosen])
+        self.best_template.copy_(chosen[cost.argmin()])
+
+    @torch.no_grad()
+    def _follow_features(self, features: Tensor) -> None:
+        """Keep the latest features until the codebook starts among them."""
+        if self.draws.step < self.codebook_start:
+            self.recent_features.copy_(
+                torch.cat([gather_rows(features.float()), self.recent_features])[: len(self.recent_features)]
+            )
+        elif self.draws.step == self.codebook_start:
+            self.tokenizer.start_codebook(self.recent_features)
+
+
+def _to_one(patch: Tensor, patches: Tensor) -> Tensor:
+    """(R,) Chamfer distance (l1) of (R, S, 3) patches to one (S, 3)."""
+    return chamfer_distance(patch.expand(len(patches), -1, -1), patches, 'l1', 'none')

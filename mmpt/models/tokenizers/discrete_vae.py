@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +46,14 @@ class DiscreteVAE(nn.Module):
         patch_widths (tuple[int, int, int]): of the mini-PointNet.
         graph_widths (tuple[int, ...]): of both graph networks.
         fold_widths (tuple[int, int]): of the folding decoder.
+        posterior (str): ``'graph'``, logits by a graph network over the centres (Point-BERT), or ``'distance'``, minus
+            the squared distance between the patch's feature and each code, times a learned scale: an id then depends on
+            the patch alone, and codes can start where features are (:meth:`start_codebook`), which is what makes a
+            training of minutes possible.
+        distance_scale (float): initial scale of ``'distance'``, divided by ``code_dim``.
+        decoder_k (int): neighbours in the decoder's graph.
+        decoder_offsets (bool): the decoder's graph also reads where neighbouring centres lie.
+        decoder_skip (bool): a linear path beside the decoder's graph, which trains much faster.
     """
 
     def __init__(
@@ -57,19 +66,58 @@ class DiscreteVAE(nn.Module):
         patch_widths: tuple[int, int, int] = (128, 256, 512),
         graph_widths: tuple[int, ...] = (128, 256, 512, 512, 1024),
         fold_widths: tuple[int, int] = (1024, 512),
+        posterior: Literal['graph', 'distance'] = 'graph',
+        distance_scale: float = 60.0,
+        decoder_k: int = 4,
+        decoder_offsets: bool = False,
+        decoder_skip: bool = False,
     ) -> None:
         super().__init__()
         self.num_ids = num_ids
         self.feature_dim = code_dim
-        self.patch_embed = PatchEmbed(3, embed_dim, tuple(patch_widths))
-        self.encoder_graph = CentreGraphNet(embed_dim, num_ids, tuple(graph_widths))
+        if posterior not in ('graph', 'distance'):
+            raise ValueError(f"DiscreteVAE: posterior must be 'graph' or 'distance', got {posterior!r}.")
+        distance = posterior == 'distance'
+        self.patch_embed = PatchEmbed(3, code_dim if distance else embed_dim, tuple(patch_widths))
+        self.encoder_graph = None if distance else CentreGraphNet(embed_dim, num_ids, tuple(graph_widths))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(distance_scale / code_dim))) if distance else None
         self.codebook = nn.Parameter(torch.randn(num_ids, code_dim))
-        self.decoder_graph = CentreGraphNet(code_dim, decoder_dim, tuple(graph_widths))
+        self.decoder_graph = CentreGraphNet(
+            code_dim, decoder_dim, tuple(graph_widths), k=decoder_k, offsets=decoder_offsets
+        )
+        self.decoder_skip = nn.Linear(code_dim, decoder_dim) if decoder_skip else None
         self.decoder = FoldingDecoder(decoder_dim, group_size, *fold_widths)
 
-    def logits(self, patches: Patches) -> Tensor:
-        """(B, G, K) logits of every patch over the vocabulary."""
-        return self.encoder_graph(self.patch_embed(patches.points), patches.centers)
+    def patch_features(self, patches: Patches) -> Tensor:
+        """(B, G, code_dim or embed_dim) feature of every patch, before anything is discrete."""
+        return self.patch_embed(patches.points)
+
+    def logits(self, patches: Patches, features: Tensor | None = None) -> Tensor:
+        """(B, G, K) logits of every patch over the vocabulary; ``features`` where they are known already."""
+        features = self.patch_features(patches) if features is None else features
+        if self.encoder_graph is not None:
+            return self.encoder_graph(features, patches.centers)
+        with torch.autocast(features.device.type, enabled=False):
+            rows = features.float().flatten(0, 1)
+            # |f - e|^2 without |f|^2, which is the same for all ids.
+            distance = torch.addmm(self.codebook.square().sum(1), rows, self.codebook.T, alpha=-2)
+            return (-distance * self.log_scale.exp()).view(*features.shape[:2], -1)
+
+    @torch.no_grad()
+    def start_codebook(self, features: Tensor, rounds: int = 10) -> None:
+        """Put the codes where features are: k-means from evenly spaced rows, the same for the same input.
+
+        Args:
+            features (Tensor): (R, code_dim) with R >= K.
+            rounds (int): of Lloyd's algorithm; a code that loses all rows stays where it is.
+        """
+        codes = features[torch.linspace(0, len(features) - 1, self.num_ids, device=features.device).long()].clone()
+        for _ in range(rounds):
+            nearest = torch.cdist(features, codes).argmin(1)
+            count = torch.bincount(nearest, minlength=self.num_ids).unsqueeze(1)
+            total = torch.zeros_like(codes).index_add_(0, nearest, features)
+            codes = torch.where(count > 0, total / count.clamp(min=1), codes)
+        self.codebook.copy_(codes)
 
     @torch.no_grad()
     def ids(self, patches: Patches) -> Tensor:
@@ -102,5 +150,7 @@ class DiscreteVAE(nn.Module):
         """(B, G, code_dim) codes at (B, G, 3) centres back to patches."""
         batch, groups = codes.shape[:2]
         features = self.decoder_graph(codes, centers)
+        if self.decoder_skip is not None:
+            features = features + self.decoder_skip(codes)
         coarse, fine = self.decoder(features.flatten(0, 1))
         return DecodedPatches(coarse.view(batch, groups, -1, 3), fine.view(batch, groups, -1, 3))

@@ -1,0 +1,36 @@
+# The small tokenizer of the quick start: 512 ids for patches of 32 points, trained on generated shapes.
+#
+# Hardware and time: 2 CPU cores, about a minute and a half after the shapes are made.
+# Figure to expect: see the table in README; `tools/quickstart.sh` makes it.
+#
+#   python tools/train.py configs/mmpt/quickstart_tokenizer.py
+_base_ = [
+    '../_base_/models/discrete_vae.py',
+    '../_base_/datasets/quickstart.py',
+    '../_base_/schedules/quickstart_tokenizer.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    num_groups=32,
+    codebook_start=250,
+    usage=dict(over='batch'),
+    tokenizer=dict(
+        num_ids=512,
+        posterior='distance',
+        patch_widths=(32, 64, 128),
+        code_dim=64,
+        decoder_dim=128,
+        graph_widths=(64, 64, 64, 64, 64),
+        fold_widths=(256, 128),
+        decoder_k=8,
+        decoder_offsets=True,
+        decoder_skip=True,
+    ),
+)
+train_pipeline = [
+    dict(type='RandomSample', num_points=1024),
+    dict(type='UnitSphere'),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+default_hooks = dict(checkpoint=dict(interval=700, max_keep_ckpts=1))

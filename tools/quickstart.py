@@ -1,0 +1,252 @@
+"""The quick start: tokenizer, MMPT, evaluation against untrained controls, report. `tools/quickstart.sh` calls it.
+
+    python tools/quickstart.py                 about nine minutes on two CPU cores
+    python tools/quickstart.py --smoke         everything, too short to learn anything
+    python tools/quickstart.py --data X.npz    scores the encoder on your own labelled shapes as well
+
+Run again after an interruption, it goes on where it stopped; --fresh starts over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+# What --smoke changes: enough of everything to run each step, and nothing more.
+SMOKE = {
+    'tokenizer': ['train_cfg.max_iters=12', 'train_cfg.val_interval=12', 'model.codebook_start=6'],
+    'pretrain': ['train_cfg.max_iters=12', 'train_cfg.val_interval=12', 'custom_hooks.1.interval=12'],
+    'both': [
+        'train_dataloader.dataset.size=256',
+        'val_dataloader.dataset.datasets.0.size=216',
+        'val_dataloader.dataset.datasets.1.size=108',
+        'default_hooks.checkpoint.interval=6',
+        'default_hooks.logger.interval=3',
+    ],
+}
+
+
+def train(name: str, folder: Path, options: list[str]) -> tuple[str, float]:
+    """Run tools/train.py in a process of its own; returns its command and seconds."""
+    config = f'configs/mmpt/quickstart_{name}.py'
+    command = ['python', 'tools/train.py', config, '--work-dir', str(folder), '--resume']
+    if options:
+        command += ['--cfg-options', *options]
+    say(' '.join(command))
+    start = time.perf_counter()
+    code = subprocess.run([sys.executable, *command[1:]], cwd=ROOT).returncode
+    if code:
+        if code in (130, -2):
+            print('Interrupted. Run the same command again to go on from the last checkpoint.')
+        sys.exit(code if code > 0 else 128 - code)
+    return ' '.join(command), time.perf_counter() - start
+
+
+def say(text: str) -> None:
+    """A line that stands out of a training log."""
+    print(f'\n== {text}', flush=True)
+
+
+def last_checkpoint(folder: Path) -> str:
+    """The file that the last checkpoint pointer names."""
+    from mmpt.utils.checkpoint import latest_checkpoint
+
+    return str(latest_checkpoint(str(folder)))
+
+
+def val_shapes(config: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Points and labels of the two parts of a config's val loop."""
+    import numpy as np
+
+    from mmpt.registry import DATASETS
+    from mmpt.utils.config import load_config
+
+    cfg = load_config(config, options)
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    parts: dict[str, Any] = {'train': ([], []), 'test': ([], [])}
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        points, labels = parts[sample['data_samples'].split]
+        points.append(sample['inputs']['points'].numpy())
+        labels.append(int(sample['data_samples'].label))
+    return {name: (np.stack(points), np.array(labels)) for name, (points, labels) in parts.items()}
+
+
+def evaluate(folder: Path, tokenizer: str, pretrained: str, options: list[str], data: str | None) -> dict[str, Any]:
+    """All figures: tokenizer, encoder against controls on generated classes, and on ``data``."""
+    import runpy
+
+    from mmengine.registry import DefaultScope
+
+    from mmpt.apis import load_encoder
+    from mmpt.evaluation import Protocol, compare_with_controls
+    from mmpt.registry import ENCODERS
+    from mmpt.utils.config import parse_options
+
+    parsed = parse_options(options)
+    with DefaultScope.overwrite_default_scope('mmpt'):
+        quality = runpy.run_path(str(ROOT / 'tools/benchmarks/tokenizer_quality.py'))
+        result = {'tokenizer': quality['measure']('configs/mmpt/quickstart_tokenizer.py', tokenizer, parsed)}
+        print(quality['table'](result['tokenizer']), flush=True)
+        shapes = val_shapes('configs/mmpt/quickstart_pretrain.py', parsed)
+        encoder = load_encoder(pretrained)
+        build = copy.deepcopy(encoder.cfg)
+        result['generated'] = compare_with_controls(
+            encoder,
+            lambda: ENCODERS.build(copy.deepcopy(build)),
+            shapes['train'],
+            shapes['test'],
+            Protocol(num_points=shapes['train'][0].shape[1]),
+        )
+    if data:
+        command = ['tools/benchmarks/real_shapes.py', '--data', data, '--checkpoint', pretrained]
+        subprocess.run([sys.executable, *command, '--json', str(folder / 'real_shapes.json')], cwd=ROOT, check=True)
+        result['real'] = json.loads((folder / 'real_shapes.json').read_text())
+    (folder / 'scores.json').write_text(json.dumps(result, indent=1))
+    return result
+
+
+def rows_of(result: dict[str, Any]) -> list[list[Any]]:
+    """A comparison as rows: title, kNN, SVM."""
+    spreads, scores = result['control_spread'], result['scores']
+    names = ('knn', 'svm')
+    rows = [['MMPT, pre-trained here', *(scores[name] for name in names)]]
+    for row in result['controls']:
+        rows.append(
+            [f'random initialisation {row["seed"]}, better of raw and calibrated', *(row['best'][n] for n in names)]
+        )
+    rows.append(['mean of the controls', *(spreads[name]['mean'] for name in names)])
+    rows.append(['spread of the controls (max - min)', *(spreads[n]['max'] - spreads[n]['min'] for n in names)])
+    rows.append(['gain over the mean control', *(scores[name] - spreads[name]['mean'] for name in names)])
+    return rows
+
+
+def report(folder: Path, result: dict[str, Any], commands: list[str], seconds: dict[str, float], smoke: bool) -> Path:
+    """Write the pictures and report.html."""
+    from mmpt.evaluation import Spread
+    from mmpt.utils.collect_env import collect_env
+    from mmpt.visualization import Code, Curves, Picture, Section, Table, Text, read_scalars, save_scores, write_report
+
+    generated = result['generated']
+    scores = {name: generated['scores'][name] for name in ('knn', 'svm')}
+    spreads = {name: Spread(**generated['control_spread'][name]) for name in scores}
+    save_scores(folder / 'pictures' / 'scores.png', scores, spreads)
+    curves = {name: read_scalars(folder / name) for name in ('tokenizer', 'pretrain')}
+
+    def chosen(run: str, *prefixes: str) -> dict[str, Any]:
+        return {name: curve for name, curve in curves[run].items() if name.startswith(prefixes)}
+
+    pictures = sorted((folder / 'pretrain' / 'pictures').glob('*.png'), key=lambda path: path.stat().st_mtime)
+    tokenizer_rows = [
+        [name, row['perplexity'], row['used'], row['chamfer'], row['chamfer_baseline'], row['chamfer_best_baseline']]
+        for name, row in result['tokenizer'].items()
+    ]
+    header = ['encoder', '1-NN', 'linear SVM']
+    sections = [
+        Section(
+            'Scores on generated classes',
+            [
+                Table(header, rows_of(generated), 'Accuracy on the test part', strong=(0,)),
+                Text(generated['protocol_line'], note=True),
+                Picture(folder / 'pictures' / 'scores.png', 'bars of both accuracies beside the controls'),
+            ],
+        )
+    ]
+    if 'real' in result:
+        real = result['real']
+        blocks = [Table(header, rows_of(real), real['data'], strong=(0,)), Text(real['protocol_line'], note=True)]
+        sections.append(Section('Scores on your shapes', blocks))
+    sections += [
+        Section(
+            'Reconstructions',
+            [Picture(path, f'input, visible and reconstructed, {path.stem}', path.stem) for path in pictures[-1:]],
+        ),
+        Section(
+            'Curves',
+            [
+                Curves(
+                    {
+                        'tasks': chosen('pretrain', 'task/'),
+                        'gradient norms at the tokens': chosen('pretrain', 'grad_norm/'),
+                        'monitors': chosen('pretrain', 'mcl/intra_accuracy', 'mcl/cross_accuracy', 'tlr/accuracy'),
+                        'tokenizer': chosen('tokenizer', 'task/coarse', 'task/fine'),
+                    }
+                )
+            ],
+        ),
+        Section(
+            'Tokenizer on held-out shapes',
+            [
+                Table(
+                    ['tokenizer', 'perplexity', 'ids used', 'Chamfer l1', 'one patch for all', 'best patch for all'],
+                    tokenizer_rows,
+                ),
+                Text('Hard ids. "One patch" is the mean over 16 training patches, "best" the best of 256.', note=True),
+            ],
+        ),
+        Section('Commands', [Code('\n'.join(commands))]),
+    ]
+    spent = ', '.join(f'{name} {value:.0f} s' for name, value in seconds.items())
+    summary = (
+        f'1-NN {scores["knn"]:.3f} against {spreads["knn"].mean:.3f}, linear SVM {scores["svm"]:.3f} against '
+        f'{spreads["svm"].mean:.3f} for the same encoder untrained (mean of {spreads["svm"].n} controls).'
+    )
+    if smoke:
+        summary = f'A smoke run: too short to learn anything. {summary}'
+    facts = {'time': spent, **collect_env()}
+    write_report(folder / 'report.html', 'mmpt quick start', sections, summary=summary, facts=facts)
+    print(f'\n{summary}')
+    return folder / 'report.html'
+
+
+def main() -> None:
+    """Run all steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--smoke', action='store_true', help='all steps in two minutes')
+    parser.add_argument('--fresh', action='store_true', help='forget an earlier run')
+    parser.add_argument('--work-dir', type=Path, help='default work_dirs/quickstart, or work_dirs/smoke')
+    parser.add_argument('--data', help='npz of labelled shapes, see tools/benchmarks/real_shapes.py')
+    args = parser.parse_args()
+    folder = (args.work_dir or ROOT / 'work_dirs' / ('smoke' if args.smoke else 'quickstart')).resolve()
+    data = str(Path(args.data).resolve()) if args.data else None
+    if args.fresh or args.smoke:
+        shutil.rmtree(folder, ignore_errors=True)
+    both = SMOKE['both'] if args.smoke else []
+    tokenizer_options = both + (SMOKE['tokenizer'] if args.smoke else [])
+    start, seconds, commands = time.perf_counter(), {}, []
+    command, seconds['tokenizer'] = train('tokenizer', folder / 'tokenizer', tokenizer_options)
+    commands.append(command)
+
+    # From here on in this process: importing mmpt before the first training would only take memory beside it.
+    import os
+
+    os.chdir(ROOT)
+    from mmpt.evaluation import comparison_table
+    from mmpt.utils.setup import register_all_modules
+
+    register_all_modules()
+    tokenizer = last_checkpoint(folder / 'tokenizer')
+    pretrain_options = both + (SMOKE['pretrain'] if args.smoke else []) + [f'model.tokenizer.checkpoint={tokenizer}']
+    command, seconds['pre-training'] = train('pretrain', folder / 'pretrain', pretrain_options)
+    commands.append(command)
+    say('evaluation against three untrained controls')
+    before = time.perf_counter()
+    # Only what concerns the val shapes is understood by both configs.
+    val_options = [option for option in both if option.startswith('val_dataloader')]
+    result = evaluate(folder, tokenizer, last_checkpoint(folder / 'pretrain'), val_options, data)
+    seconds['evaluation'] = time.perf_counter() - before
+    print(comparison_table('generated classes', result['generated']))
+    page = report(folder, result, commands, seconds, args.smoke)
+    print(f'{page} ({(time.perf_counter() - start) / 60:.1f} minutes)')
+
+
+if __name__ == '__main__':
+    main()
