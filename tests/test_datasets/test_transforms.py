@@ -334,3 +334,16 @@ def test_errors_name_the_sample_and_the_remedy(pack, change, kind, reason):
 def test_a_transform_that_drops_a_sample_is_an_error():
     with pytest.raises(TypeError, match='returned None'):
         run_pipeline([lambda results: None], sphere())
+
+
+def test_depth_maps_are_brighter_where_nearer():
+    """U10: the front face of a box seen from the front is nearer than a ball behind it to the side."""
+    rng = np.random.default_rng(0)
+    plane = np.stack([rng.uniform(-0.5, 0.0, 3000), rng.uniform(-0.3, 0.3, 3000), np.full(3000, 0.6)], 1)
+    behind = np.stack([rng.uniform(0.1, 0.5, 3000), rng.uniform(-0.3, 0.3, 3000), np.full(3000, -0.6)], 1)
+    results = {'points': np.concatenate([plane, behind]).astype(np.float32), 'rng': rng}
+    render = RenderViews(size=32, azimuth=(0, 0), elevation=(0, 0), depth=True)
+    image = render(results)['images'][0]
+    assert image.shape == (32, 32, 3) and (image[..., 0] == image[..., 2]).all() and image[0, 0, 0] == 0
+    left, right = image[12:20, 8:14, 0], image[12:20, 19:22, 0]
+    assert left.min() > right.max() > 0
