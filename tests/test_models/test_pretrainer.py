@@ -49,6 +49,31 @@ def test_wrong_wiring_is_one_sentence(model_cfg, build, change, message):
         build(model_cfg)
 
 
+@pytest.mark.parametrize(
+    ('tasks', 'parts'),
+    [
+        (('tlr',), {'decoder', 'tokenizer'}),
+        (('plr',), {'decoder'}),
+        (('mcl',), {'image_encoder'}),
+        (('plr', 'mcl'), {'decoder', 'image_encoder'}),
+        (('tlr', 'plr'), {'decoder', 'tokenizer'}),
+    ],
+)
+def test_ablations_leave_out_what_nobody_reads(model_cfg, build, batch, tasks, parts):
+    """METHODS 1.7: the grid of tasks runs by switching heads off, and every parameter left takes part."""
+    for name in model_cfg['heads']:
+        if name not in tasks:
+            model_cfg['heads'][name] = None
+    if 'plr' not in tasks and 'mcl' in tasks:
+        model_cfg['heads']['mcl']['views'] = ('full',)
+    model = build(model_cfg).train()
+    assert {p for p in ('decoder', 'tokenizer', 'image_encoder') if getattr(model, p) is not None} == parts
+    total, log, _ = losses_of(model, batch)
+    total.backward()
+    assert {key for key in log if key.startswith('task/')} == {f'task/{name}' for name in tasks}
+    assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
 def test_circle_is_named(model_cfg, build):
     from mmpt.models.heads import Head
     from mmpt.models.pretrainers.wiring import sort_heads
@@ -290,9 +315,9 @@ def test_values_at_initialisation_lie_in_their_bands(model_cfg, build):
     points = torch.randn(32, 64, 3)
     points = points / points.norm(dim=-1, keepdim=True)
     raw = model({'points': points}, mode='loss')
-    assert float(raw['tasks']['tlr']['loss']) == pytest.approx(math.log(IDS), abs=0.5)
+    assert raw['tasks']['tlr']['loss'].item() == pytest.approx(math.log(IDS), abs=0.5)
     # The reconstruction is noise at first, so clouds resemble each other more than their own one: above ln 63.
-    assert float(raw['tasks']['mcl']['intra']) == pytest.approx(math.log(63), abs=2.5)
+    assert raw['tasks']['mcl']['intra'].item() == pytest.approx(math.log(63), abs=2.5)
 
 
 def test_predict_offers_every_pool(model_cfg, build, batch):

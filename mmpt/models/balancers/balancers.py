@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import all_reduce_sum
+from mmpt.models.layers import all_reduce_sum, rank_and_world
 from mmpt.registry import MODELS
 
 __all__ = ['FixedBalancer', 'GradientNormBalancer']
@@ -88,7 +88,9 @@ class FixedBalancer(nn.Module):
                 grads = torch.autograd.grad(loss, anchors, retain_graph=True, allow_unused=True)
             parts = [grad.float().square().sum() for grad in grads if grad is not None]
             squares.append(torch.stack(parts).sum() if parts else loss.detach().new_zeros(()))
-        norms = all_reduce_sum(torch.stack(squares)).sqrt()
+        # A rank's loss is a mean over its own part of the batch, so a token's gradient here is that of the global mean
+        # times the number of ranks.
+        norms = all_reduce_sum(torch.stack(squares)).sqrt() / rank_and_world()[1]
         return dict(zip(losses, norms))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
@@ -39,7 +40,8 @@ class MultiTaskPretrainer(BaseModel):
 
     Args:
         encoder (dict): from ENCODERS; ``encoder.*`` in every checkpoint.
-        heads (dict[str, dict]): task name to head, from HEADS.
+        heads (dict[str, dict | None]): task name to head, from HEADS; None leaves a task of the base config out. A
+            decoder, tokenizer or image encoder that no head reads is left out as well: ablations need no more.
         views (dict[str, dict]): view name to ``source`` (``points``, ``points_view2``, ``reconstruction``), ``mask``
             (None, ``hidden``, ``complement``) and ``encoder`` (``online``, ``momentum``).
         masking (dict | None): from MODELS.
@@ -88,9 +90,10 @@ class MultiTaskPretrainer(BaseModel):
         if momentum_encoder:
             self.momentum = momentum_encoder['momentum']
             self.momentum_encoder = deepcopy(self.encoder).requires_grad_(False)
-        built: dict[str, Head] = {name: HEADS.build(head) for name, head in heads.items()}
+        built: dict[str, Head] = {name: HEADS.build(head) for name, head in heads.items() if head}
         self._check_views()
         self.order = sort_heads(built, self._offered(), self.views)
+        self._drop_unread({need for head in built.values() for need in head.needs})
         self.heads = nn.ModuleDict({name: built[name] for name in self.order})
         self.balancer = MODELS.build(balancer or {'type': 'FixedBalancer'})
         self.balancer.set_tasks(self.order)
@@ -128,6 +131,14 @@ class MultiTaskPretrainer(BaseModel):
                 f'{type(self.encoder).__name__} cuts no patches and cannot be masked: leave masking out and use '
                 'unmasked views.'
             )
+
+    def _drop_unread(self, needs: set[str]) -> None:
+        """Leave parts out that no head reads: their parameters would take part in no step."""
+        readers = {'decoder': {'hidden'}, 'tokenizer': {'ids', 'token_features'}, 'image_encoder': {'images'}}
+        for part, names in readers.items():
+            if getattr(self, part) is not None and not needs & names:
+                print_log(f'{part} is left out: no head reads {" or ".join(sorted(names))}.', logger='current')
+                setattr(self, part, None)
 
     def check_files(self) -> None:
         """Fail early, before data are prepared, where a file that training needs is missing."""
