@@ -12,7 +12,10 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
+import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -42,10 +45,14 @@ def train(name: str, folder: Path, options: list[str]) -> tuple[str, float]:
         command += ['--cfg-options', *options]
     say(' '.join(command))
     start = time.perf_counter()
-    code = subprocess.run([sys.executable, *command[1:]], cwd=ROOT).returncode
+    process = subprocess.Popen([sys.executable, *command[1:]], cwd=ROOT)
+    # Ctrl-C reaches both processes: the training saves and says how to go on, so this one has to wait for it.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = process.wait()
+    signal.signal(signal.SIGINT, before)
+    if code == 130:
+        print('Run the quick start again to go on from there.')
     if code:
-        if code in (130, -2):
-            print('Interrupted. Run the same command again to go on from the last checkpoint.')
         sys.exit(code if code > 0 else 128 - code)
     return ' '.join(command), time.perf_counter() - start
 
@@ -82,8 +89,6 @@ def val_shapes(config: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def evaluate(folder: Path, tokenizer: str, pretrained: str, options: list[str], data: str | None) -> dict[str, Any]:
     """All figures: tokenizer, encoder against controls on generated classes, and on ``data``."""
-    import runpy
-
     from mmengine.registry import DefaultScope
 
     from mmpt.apis import load_encoder
@@ -216,19 +221,19 @@ def main() -> None:
     parser.add_argument('--data', help='npz of labelled shapes, see tools/benchmarks/real_shapes.py')
     args = parser.parse_args()
     folder = (args.work_dir or ROOT / 'work_dirs' / ('smoke' if args.smoke else 'quickstart')).resolve()
-    data = str(Path(args.data).resolve()) if args.data else None
+    data = str(Path(os.environ.get('MMPT_CALLED_FROM', '.'), args.data).resolve()) if args.data else None
+    if data and not Path(data).is_file():
+        sys.exit(f'mmpt: --data {data} is not there; it is an npz of labelled shapes (docs/data.md).')
     if args.fresh or args.smoke:
         shutil.rmtree(folder, ignore_errors=True)
+    os.chdir(ROOT)
     both = SMOKE['both'] if args.smoke else []
     tokenizer_options = both + (SMOKE['tokenizer'] if args.smoke else [])
     start, seconds, commands = time.perf_counter(), {}, []
     command, seconds['tokenizer'] = train('tokenizer', folder / 'tokenizer', tokenizer_options)
     commands.append(command)
 
-    # From here on in this process: importing mmpt before the first training would only take memory beside it.
-    import os
-
-    os.chdir(ROOT)
+    # Imported late: mmpt would only take memory beside the training.
     from mmpt.evaluation import comparison_table
     from mmpt.utils.setup import register_all_modules
 

@@ -14,6 +14,7 @@ for argument in "$@"; do
         *) rest+=("$argument") ;;
     esac
 done
+export MMPT_CALLED_FROM="$PWD" # what a relative --data is relative to
 . "$(dirname "${BASH_SOURCE[0]}")/_env.sh"
 if [ -n "$setup_only" ]; then exit 0; fi
 . "$root/tools/_cpu_env.sh"
