@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import json
 import os
 import runpy
@@ -37,10 +38,10 @@ SMOKE = {
 }
 
 
-def train(name: str, folder: Path, options: list[str]) -> tuple[str, float]:
-    """Run tools/train.py in a process of its own; returns its command and seconds."""
+def train(name: str, folder: Path, options: list[str]) -> str:
+    """Run tools/train.py in a process of its own, and count its time; returns its command."""
     config = f'configs/mmpt/quickstart_{name}.py'
-    command = ['python', 'tools/train.py', config, '--work-dir', str(folder), '--resume']
+    command = ['python', 'tools/train.py', config, '--work-dir', str(folder / name), '--resume']
     if options:
         command += ['--cfg-options', *options]
     say(' '.join(command))
@@ -50,11 +51,41 @@ def train(name: str, folder: Path, options: list[str]) -> tuple[str, float]:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = process.wait()
     signal.signal(signal.SIGINT, before)
+    add_seconds(folder, name, time.perf_counter() - start)
     if code == 130:
         print('Run the quick start again to go on from there.')
     if code:
         sys.exit(code if code > 0 else 128 - code)
-    return ' '.join(command), time.perf_counter() - start
+    return ' '.join(command)
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier quick start wrote, and nothing else that may lie there."""
+    for name in ('tokenizer', 'pretrain', 'pictures'):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ('report.html', 'scores.json', 'real_shapes.json', 'run.json'):
+        (folder / name).unlink(missing_ok=True)
+
+
+def check_same_run(folder: Path, smoke: bool) -> None:
+    """Stop where the work dir holds a run of other configs: its checkpoints would be taken for this one's."""
+    files = sorted(ROOT.glob('configs/**/*.py'))
+    digest = hashlib.sha256(b''.join(path.read_bytes() for path in files)).hexdigest()[:16]
+    path = folder / 'run.json'
+    known = json.loads(path.read_text()) if path.is_file() else None
+    if known and (known['configs'], known['smoke']) != (digest, smoke):
+        sys.exit(f'mmpt: {folder} holds a quick start of other configs; add --fresh to start over, or give --work-dir.')
+    if not known:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({'configs': digest, 'smoke': smoke, 'seconds': {}}))
+
+
+def add_seconds(folder: Path, name: str, seconds: float) -> dict[str, float]:
+    """Count the time of a step, over interruptions; returns that of all steps."""
+    run = json.loads((folder / 'run.json').read_text())
+    run['seconds'][name] = run['seconds'].get(name, 0.0) + seconds
+    (folder / 'run.json').write_text(json.dumps(run))
+    return run['seconds']
 
 
 def say(text: str) -> None:
@@ -220,18 +251,21 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, help='default work_dirs/quickstart, or work_dirs/smoke')
     parser.add_argument('--data', help='npz of labelled shapes, see tools/benchmarks/real_shapes.py')
     args = parser.parse_args()
-    folder = (args.work_dir or ROOT / 'work_dirs' / ('smoke' if args.smoke else 'quickstart')).resolve()
-    data = str(Path(os.environ.get('MMPT_CALLED_FROM', '.'), args.data).resolve()) if args.data else None
+    called_from = os.environ.get('MMPT_CALLED_FROM', '.')
+    folder = ROOT / 'work_dirs' / ('smoke' if args.smoke else 'quickstart')
+    if args.work_dir:
+        folder = Path(called_from, args.work_dir).resolve()
+    data = str(Path(called_from, args.data).resolve()) if args.data else None
     if data and not Path(data).is_file():
         sys.exit(f'mmpt: --data {data} is not there; it is an npz of labelled shapes (docs/data.md).')
     if args.fresh or args.smoke:
-        shutil.rmtree(folder, ignore_errors=True)
+        forget(folder)
+    check_same_run(folder, args.smoke)
     os.chdir(ROOT)
     both = SMOKE['both'] if args.smoke else []
     tokenizer_options = both + (SMOKE['tokenizer'] if args.smoke else [])
-    start, seconds, commands = time.perf_counter(), {}, []
-    command, seconds['tokenizer'] = train('tokenizer', folder / 'tokenizer', tokenizer_options)
-    commands.append(command)
+    start = time.perf_counter()
+    commands = [train('tokenizer', folder, tokenizer_options)]
 
     # Imported late: mmpt would only take memory beside the training.
     from mmpt.evaluation import comparison_table
@@ -240,14 +274,13 @@ def main() -> None:
     register_all_modules()
     tokenizer = last_checkpoint(folder / 'tokenizer')
     pretrain_options = both + (SMOKE['pretrain'] if args.smoke else []) + [f'model.tokenizer.checkpoint={tokenizer}']
-    command, seconds['pre-training'] = train('pretrain', folder / 'pretrain', pretrain_options)
-    commands.append(command)
+    commands.append(train('pretrain', folder, pretrain_options))
     say('evaluation against three untrained controls')
     before = time.perf_counter()
     # Only what concerns the val shapes is understood by both configs.
     val_options = [option for option in both if option.startswith('val_dataloader')]
     result = evaluate(folder, tokenizer, last_checkpoint(folder / 'pretrain'), val_options, data)
-    seconds['evaluation'] = time.perf_counter() - before
+    seconds = add_seconds(folder, 'evaluation', time.perf_counter() - before)
     print(comparison_table('generated classes', result['generated']))
     page = report(folder, result, commands, seconds, args.smoke)
     print(f'{page} ({(time.perf_counter() - start) / 60:.1f} minutes)')

@@ -55,6 +55,8 @@ class PointCloudDataset(Dataset):
     ) -> None:
         self.pipeline = build_pipeline(pipeline)
         self.seed, self.stage = seed, stage
+        # Set by the engine to the seed of the run, so that runs differ in how the same shapes are cropped and turned.
+        self.draw_seed = 0
         self.indices = range(indices) if isinstance(indices, int) else indices
         self._metainfo = metainfo or {}
         outside = [index for index in self.indices or () if not 0 <= index < self.num_shapes()]
@@ -107,7 +109,9 @@ class PointCloudDataset(Dataset):
         index = position if self.indices is None else int(self.indices[position])
         results = self.load_info(index)
         results.update(
-            rng=np.random.default_rng([self.seed, epoch, index, self.stage]), index=index + offset, epoch=epoch
+            rng=np.random.default_rng([self.seed, self.draw_seed, epoch, index, self.stage]),
+            index=index + offset,
+            epoch=epoch,
         )
         classes = self._metainfo.get('classes')
         if classes is not None and 'label' in results:

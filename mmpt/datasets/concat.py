@@ -50,6 +50,16 @@ class ConcatDataset(Dataset):
         splits = tuple(part.metainfo.get('split') for part in self.datasets)
         return {**self.datasets[0].metainfo, 'split': splits}
 
+    @property
+    def draw_seed(self) -> int:
+        """The parts' draw seed; setting it sets it in all of them."""
+        return self.datasets[0].draw_seed
+
+    @draw_seed.setter
+    def draw_seed(self, value: int) -> None:
+        for part in self.datasets:
+            part.draw_seed = value
+
     def __len__(self) -> int:
         return self._ends[-1]
 

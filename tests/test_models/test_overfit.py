@@ -18,15 +18,15 @@ def test_eight_shapes_are_learnt_by_heart(model_cfg, build):
         head['dim'] = dim
     model_cfg['heads']['mcl'].update(hidden_dim=64, out_dim=32, image_dim=None)
     model_cfg['heads']['plr']['loss'] = {'type': 'ChamferLoss', 'norm': 'l1'}
-    model_cfg['balancer'] = {'type': 'FixedBalancer', 'weights': {'tlr': 2.0, 'plr': 20.0, 'mcl': 0.1}, 'interval': 0}
+    model_cfg['balancer'] = {'type': 'FixedBalancer', 'weights': {'tlr': 5.0, 'plr': 20.0, 'mcl': 0.1}, 'interval': 0}
     model = build(model_cfg).train()
     generator = torch.Generator().manual_seed(1)
     points = torch.randn(8, 512, 3, generator=generator)
     points = points / points.norm(dim=-1, keepdim=True) * torch.rand(8, 1, 3, generator=generator).add(0.3).clamp(max=1)
     batch = {'inputs': {'points': list(points)}}
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=400)
-    for _ in range(400):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=500)
+    for _ in range(500):
         # The same mask every step: there is nothing to generalise to.
         total, log, _ = losses_of(model, batch, step=1)
         optimiser.zero_grad()
@@ -37,6 +37,7 @@ def test_eight_shapes_are_learnt_by_heart(model_cfg, build):
     step, _ = model.step({'points': points})
     _, provided = model.heads['plr'].loss(step)
     predicted, target = provided['reconstruction'].points.flatten(0, 1), step['patches'].points[step['mask'].hidden]
+    print({k: float(v) for k, v in log.items()}, float(chamfer_distance(predicted, target, 'l1')))
     assert float(log['task/tlr']) < 0.1
     assert float(chamfer_distance(predicted, target, 'l1')) < 0.02
     assert float(log['mcl/intra']) < 0.1

@@ -40,6 +40,8 @@ def test_heads_are_sorted_by_need(model_cfg, build):
         ),
         (lambda c: c.update(balancer={'type': 'FixedBalancer', 'weights': 'fair'}), "no preset 'fair'"),
         (lambda c: c['heads']['mcl'].update(views=('full',), cross=0), 'leave nothing to contrast'),
+        (lambda c: c['masking'].update(type='BlockMasking', ratio=(0.2, 0.5), per_sample=True), 'per_sample=False'),
+        (lambda c: c['views'].update(x={'mask': 'complement'}) or c['masking'].update(ratio=0.0), 'hides nothing'),
         (lambda c: c['heads'].update(plr={'type': 'PointReconstructionHeed'}), 'PointReconstructionHead'),
     ],
 )
@@ -105,14 +107,14 @@ def test_total_is_the_weighted_sum_of_tasks_and_nothing_else(model_cfg, build, b
 def test_presets(model_cfg, build, batch):
     weights = {}
     for name in ('sibling', 'equal'):
-        model_cfg['balancer'] = {'type': 'FixedBalancer', 'weights': name}
+        model_cfg['balancer'] = name
         _, log, _ = losses_of(build(model_cfg).train(), batch)
         weights[name] = [float(log[f'weight/{task}']) for task in ('tlr', 'plr', 'mcl')]
     assert weights == {'sibling': [1, 1, pytest.approx(0.1)], 'equal': [1, 1, 1]}
 
 
 def test_balanced_equalises_gradient_norms_at_the_tokens(model_cfg, build, batch):
-    model_cfg['balancer'] = {'type': 'GradientNormBalancer', 'interval': 1}
+    model_cfg['balancer'] = 'balanced'
     model = build(model_cfg).train()
     data = model.data_preprocessor(batch, True)
     raw = model(**data, mode='loss')

@@ -17,8 +17,8 @@ def trainer(tokenizer_cfg, build):
 
 def test_graph_network_equals_a_slow_loop():
     torch.manual_seed(0)
-    net = CentreGraphNet(6, 8, (8, 8, 8, 8, 8), k=3).double()
-    x, centers = torch.randn(2, 5, 6, dtype=torch.double), torch.randn(2, 5, 3, dtype=torch.double)
+    net = CentreGraphNet(6, 8, (8, 8, 8, 8, 8), k=3)
+    x, centers = torch.randn(2, 5, 6), torch.randn(2, 5, 3)
     neighbours = knn(centers, centers, 3)
     h, outputs = net.inlet(x), []
     for conv in net.convs:
@@ -34,7 +34,8 @@ def test_graph_network_equals_a_slow_loop():
         outputs.append(h)
     y = net.outlet(torch.cat(outputs, -1)).transpose(1, 2)
     y = torch.nn.functional.group_norm(y, 4, net.outlet_norm.weight, net.outlet_norm.bias)
-    torch.testing.assert_close(net(x, centers), torch.nn.functional.leaky_relu(y, 0.2).transpose(1, 2))
+    slow = torch.nn.functional.leaky_relu(y, 0.2).transpose(1, 2)
+    torch.testing.assert_close(net(x, centers), slow, atol=1e-5, rtol=1e-5)
 
 
 def test_folding_equals_the_concatenated_form():
@@ -194,3 +195,22 @@ def test_noise_depends_on_the_step_alone(trainer, batch):
         trainer.draws.set(seed=0, step=step, rank=0, world_size=1)
         values.append(trainer(**data, mode='loss')['fine'].item())
     assert values[0] == values[2] != values[1]
+
+
+def test_ids_are_the_same_under_bf16(trainer, near, batch):
+    for model in (trainer.eval(), near.eval()):
+        patches = group_points(torch.stack(batch['inputs']['points']), 8, 8)
+        plain = model.tokenizer.ids(patches), model.tokenizer.features(patches)
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            cast = model.tokenizer.ids(patches), model.tokenizer.features(patches)
+            decoded = model.tokenizer.decode(model.tokenizer.codebook[cast[0]], patches.centers)
+        assert torch.equal(plain[0], cast[0]) and torch.equal(plain[1], cast[1])
+        assert decoded.fine.dtype == decoded.coarse.dtype == torch.float32
+
+
+def test_features_are_the_mean_code_of_the_posterior(trainer, batch):
+    patches = group_points(torch.stack(batch['inputs']['points']), 8, 8)
+    tokenizer = trainer.tokenizer.eval()
+    share = tokenizer.logits(patches).softmax(-1)
+    expected = sum(share[..., k, None] * tokenizer.codebook[k] for k in range(IDS))
+    torch.testing.assert_close(tokenizer.features(patches), expected, atol=1e-5, rtol=1e-4)

@@ -28,7 +28,7 @@ class StepDrawsHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train(self, runner: Runner) -> None:
-        """Tell the sampler the batch size, which only the data loader knows."""
+        """Tell the sampler the batch size, which only the data loader knows, and the data set the seed of the run."""
         if runner._randomness_cfg.get('diff_rank_seed'):
             raise ConfigError(
                 'randomness.diff_rank_seed must stay off: the draws of a rank are derived from one common seed.'
@@ -36,6 +36,9 @@ class StepDrawsHook(Hook):
         loader = runner.train_dataloader
         if hasattr(loader.sampler, 'batch_size'):
             loader.sampler.batch_size = loader.batch_size
+        # Its own seed says which shapes are generated; this one how they are cropped, augmented and looked at. Workers
+        # start later, with the first batch.
+        loader.dataset.draw_seed = runner.seed
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Move to the step that begins."""

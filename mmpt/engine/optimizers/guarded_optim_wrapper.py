@@ -26,8 +26,9 @@ _NORM_KEYS = {'max_norm', 'norm_type'}
 class GuardedOptimWrapper(OptimWrapper):
     """Updates the parameters unless the loss or the gradient of any process is not finite.
 
-    A bad step changes nothing: parameters, the state of the optimiser and the buffers of the model (running
-    statistics of batch norm) are what they were before its forward pass. On the CPU this is decided here. On a GPU it
+    A bad step changes no trained parameter, no state of the optimiser and no buffer of the model (running statistics of
+    batch norm): they are what they were before its forward pass. What a forward pass itself moves towards parameters
+    that are finite (a momentum encoder) stays moved. On the CPU this is decided here. On a GPU it
     is decided there, through ``found_inf`` of the fused optimisers and ``torch.where`` on the buffers, so that the CPU
     never waits; an optimiser without a fused version costs one wait per update. ``bad`` holds the verdict.
 

@@ -28,7 +28,7 @@ class ParamGroupConstructor:
     Args:
         optim_wrapper_cfg (dict): the wrapper, with ``optimizer`` inside.
         paramwise_cfg (dict, optional): ``lr_mult`` (dict[str, float]: prefix of the name -> factor, the longest that
-            fits counts) and ``no_decay`` (list[str]: parts of names, default ``['token']``).
+            fits counts) and ``no_decay`` (list[str]: parts of a parameter's own name, default ``['token']``).
     """
 
     def __init__(self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
@@ -67,7 +67,9 @@ class ParamGroupConstructor:
             if not parameter.requires_grad:
                 frozen += 1
                 continue
-            decay = not (parameter.ndim <= 1 or name.endswith('.bias') or any(part in name for part in self.no_decay))
+            # The parameter's own name counts, not that of the module it is in: `tokenizer.` is no token.
+            own = name.rsplit('.', 1)[-1]
+            decay = not (parameter.ndim <= 1 or own == 'bias' or any(part in own for part in self.no_decay))
             prefix = max((p for p in self.lr_mult if name.startswith(p)), key=len, default='')
             group = groups.setdefault((decay, prefix), {'params': []})
             group['params'].append(parameter)

@@ -1,5 +1,5 @@
 """Balancers of task losses."""
 
-from .balancers import FixedBalancer, GradientNormBalancer
+from .balancers import FixedBalancer, GradientNormBalancer, build_balancer
 
-__all__ = ['FixedBalancer', 'GradientNormBalancer']
+__all__ = ['FixedBalancer', 'GradientNormBalancer', 'build_balancer']

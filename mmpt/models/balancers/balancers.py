@@ -10,13 +10,23 @@ from torch import Tensor, nn
 from mmpt.models.layers import all_reduce_sum, rank_and_world
 from mmpt.registry import MODELS
 
-__all__ = ['FixedBalancer', 'GradientNormBalancer']
+__all__ = ['FixedBalancer', 'GradientNormBalancer', 'build_balancer']
 
 #: Loss weights by name (METHODS 1.6, unknown U9): `sibling` are those of DR-Point (arXiv 2404.13619).
 PRESETS: dict[str, dict[str, float]] = {
     'sibling': {'tlr': 1.0, 'plr': 1.0, 'mcl': 0.1},
     'equal': {},
 }
+
+
+def build_balancer(balancer: str | dict) -> FixedBalancer:
+    """Build a balancer from its config, or from a preset's name: ``sibling``, ``equal`` or ``balanced``."""
+    if isinstance(balancer, str):
+        if balancer == 'balanced':
+            balancer = {'type': 'GradientNormBalancer'}
+        else:
+            balancer = {'type': 'FixedBalancer', 'weights': balancer}
+    return MODELS.build(balancer)
 
 
 @MODELS.register_module()
@@ -39,7 +49,7 @@ class FixedBalancer(nn.Module):
         if isinstance(weights, str) and weights not in PRESETS:
             raise ValueError(
                 f'FixedBalancer: no preset {weights!r}; there are {sorted(PRESETS)} and a dictionary of weights '
-                '(gradient norms are equalised by GradientNormBalancer).'
+                "(model.balancer='balanced' equalises gradient norms)."
             )
         self.weights = dict(PRESETS[weights]) if isinstance(weights, str) else dict(weights)
         self.start = dict(start or {})
@@ -128,14 +138,19 @@ class GradientNormBalancer(FixedBalancer):
         """One smoothed norm a task; negative until measured."""
         super().set_tasks(tasks)
         self.tasks = list(tasks)
+        self.measured = False
         self.register_buffer('smoothed', torch.full((len(self.tasks),), -1.0))
 
     def forward(
         self, losses: Mapping[str, Tensor], anchors: Sequence[Tensor], step: int
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """As :meth:`FixedBalancer.forward`."""
-        norms = self.measure(losses, anchors) if step % self.interval == 0 or bool(self.smoothed[0] < 0) else {}
+        if not self.measured:
+            # Asked once a process and not every step: the answer comes from the device.
+            self.measured = bool((self.smoothed >= 0).all())
+        norms = self.measure(losses, anchors) if step % self.interval == 0 or not self.measured else {}
         if norms:
+            self.measured = True
             new = torch.stack([norms[task] for task in self.tasks])
             self.smoothed.copy_(torch.where(self.smoothed < 0, new, torch.lerp(new, self.smoothed, self.momentum)))
         reached = self.smoothed > 0

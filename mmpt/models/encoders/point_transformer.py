@@ -124,11 +124,12 @@ class PointTransformer(nn.Module):
         centers = patches.centers
         if mask is not None:
             tokens, centers = self._hide(tokens, centers, mask)
-        position = self.position(centers)
+        # The stream that the blocks add to stays float32 under autocast.
+        tokens, position = tokens.float(), self.position(centers).float()
         if self.cls_token is not None:
             batch = tokens.shape[0]
-            tokens = torch.cat([self.cls_token.expand(batch, -1, -1).to(tokens.dtype), tokens], dim=1)
-            position = torch.cat([self.cls_pos.expand(batch, -1, -1).to(position.dtype), position], dim=1)
+            tokens = torch.cat([self.cls_token.expand(batch, -1, -1), tokens], dim=1)
+            position = torch.cat([self.cls_pos.expand(batch, -1, -1), position], dim=1)
         tokens, levels = self.blocks(tokens, position, self.levels)
         tokens = self.norm(tokens)
         if self.cls_token is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import select_hidden
+from mmpt.models.layers import select_hidden, share_of_rows
 from mmpt.registry import HEADS, LOSSES
 from mmpt.structures import Reconstruction
 
@@ -40,8 +41,9 @@ class PointReconstructionHead(Head):
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Chamfer distance over the hidden patches."""
         patches, mask = step['patches'], step['mask']
-        predicted = self.predictor(step['hidden']).float().view(-1, self.group_size, 3)
-        loss = self.criterion(predicted, select_hidden(patches.points, mask))
+        with torch.autocast(step['hidden'].device.type, enabled=False):  # coordinates are float32
+            predicted = self.predictor(step['hidden'].float()).view(-1, self.group_size, 3)
+        loss = share_of_rows(self.criterion(predicted, select_hidden(patches.points, mask)), len(predicted))
         provided = {}
         if mask.masked is not None:
             batch, count = mask.masked.shape

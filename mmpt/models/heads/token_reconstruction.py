@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmpt.models.layers import select_hidden
+from mmpt.models.layers import select_hidden, share_of_rows
 from mmpt.registry import HEADS, LOSSES
 
 from .base import Head
@@ -37,7 +37,8 @@ class TokenReconstructionHead(Head):
         logits = self.classifier(step['hidden'])
         ids = select_hidden(step['ids'], step['mask'])
         correct = (logits.detach().argmax(-1) == ids).float()
-        return {'loss': self.criterion(logits, ids), 'accuracy': correct.sum() / max(len(correct), 1)}, {}
+        loss = share_of_rows(self.criterion(logits, ids), len(ids))
+        return {'loss': loss, 'accuracy': correct.sum() / max(len(correct), 1)}, {}
 
 
 @HEADS.register_module()
@@ -60,4 +61,4 @@ class TokenRegressionHead(Head):
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Regression loss over the hidden patches."""
         target = select_hidden(step['token_features'], step['mask'])
-        return {'loss': self.criterion(self.regressor(step['hidden']), target)}, {}
+        return {'loss': share_of_rows(self.criterion(self.regressor(step['hidden']), target), len(target))}, {}

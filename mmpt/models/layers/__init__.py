@@ -1,7 +1,14 @@
 """Layers that encoders, decoders, tokenizers and heads share."""
 
 from .blocks import PositionedBlocks, init_trunc_normal, init_xavier
-from .distributed import all_reduce_sum, gather_rows, rank_and_world, share_of_global_mean
+from .distributed import (
+    all_reduce_sum,
+    gather_rows,
+    rank_and_world,
+    same_on_all_ranks,
+    share_of_global_mean,
+    share_of_rows,
+)
 from .draws import StepDraws
 from .graph import CentreGraphNet
 from .grouping import group_points
@@ -27,6 +34,8 @@ __all__ = [
     'PositionEmbed',
     'rank_and_world',
     'select_hidden',
+    'same_on_all_ranks',
     'share_of_global_mean',
+    'share_of_rows',
     'synchronise_batch_norms',
 ]

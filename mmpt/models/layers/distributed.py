@@ -12,7 +12,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ['all_reduce_sum', 'gather_rows', 'rank_and_world', 'share_of_global_mean']
+__all__ = [
+    'all_reduce_sum',
+    'gather_rows',
+    'rank_and_world',
+    'same_on_all_ranks',
+    'share_of_global_mean',
+    'share_of_rows',
+]
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -86,3 +93,25 @@ def share_of_global_mean(values: Tensor, valid: Tensor) -> Tensor:
     count = all_reduce_sum(valid.sum().to(values.dtype))
     total = torch.where(valid, values, values.new_zeros(())).sum()
     return total * rank_and_world()[1] / count.clamp(min=1)
+
+
+def share_of_rows(mean: Tensor, rows: int) -> Tensor:
+    """This rank's share of a mean over rows that ranks hold unequally many of; see :func:`share_of_global_mean`.
+
+    Args:
+        mean (Tensor): scalar, over this rank's rows.
+        rows (int): how many these are.
+
+    Returns:
+        Tensor: scalar; ``mean`` itself in a single process.
+    """
+    world = rank_and_world()[1]
+    if world == 1:
+        return mean
+    return mean * rows * world / all_reduce_sum(mean.new_full((), float(rows))).clamp(min=1)
+
+
+def same_on_all_ranks(value: Tensor) -> None:
+    """Overwrite a tensor by that of rank 0, where each rank has computed it for itself."""
+    if rank_and_world()[1] > 1:
+        dist.broadcast(value, 0)

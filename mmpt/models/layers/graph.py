@@ -16,10 +16,11 @@ class _ChannelGroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, channels = x.shape
-        grouped = x.view(batch, length, self.num_groups, -1)
-        var, mean = torch.var_mean(grouped, dim=(1, 3), keepdim=True, correction=0)
-        normed = ((grouped - mean) * torch.rsqrt(var + self.eps)).view(batch, length, channels)
-        return torch.addcmul(self.bias, normed, self.weight)
+        with torch.autocast(x.device.type, enabled=False):  # statistics in float32, as torch's own norms take them
+            grouped = x.float().view(batch, length, self.num_groups, -1)
+            var, mean = torch.var_mean(grouped, dim=(1, 3), keepdim=True, correction=0)
+            normed = ((grouped - mean) * torch.rsqrt(var + self.eps)).view(batch, length, channels)
+            return torch.addcmul(self.bias, normed, self.weight)
 
 
 class _EdgeConv(nn.Module):

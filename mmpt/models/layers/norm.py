@@ -21,7 +21,7 @@ def _over_all_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
         rows = x.float()
         axes = [axis for axis in range(x.dim()) if axis != 1]
         shape = [1, -1] + [1] * (x.dim() - 2)
-        count = all_reduce_sum(rows.new_tensor(float(rows.numel() // max(rows.shape[1], 1))))
+        count = all_reduce_sum(rows.new_full((), float(rows.numel() // max(rows.shape[1], 1))))
         mean = all_reduce_sum(rows.sum(axes)) / count.clamp(min=1)
         centred = rows - mean.view(shape)
         var = all_reduce_sum(centred.square().sum(axes)) / count.clamp(min=1)

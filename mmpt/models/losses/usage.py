@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ class UniformUsageLoss(nn.Module):
 
     Args:
         over (str): ``'cloud'``, the mean over the patches of one cloud (Point-BERT), or ``'batch'``, over all patches
-            of this process's batch: a cloud of 32 patches cannot use 512 ids evenly, a batch can.
+            of the batch: a cloud of 32 patches cannot use 512 ids evenly, a batch can.
     """
 
     def __init__(self, over: Literal['cloud', 'batch'] = 'cloud') -> None:
@@ -30,5 +31,5 @@ class UniformUsageLoss(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         """(B, G, K) logits -> scalar."""
         share = F.softmax(logits.float(), dim=-1).mean(1 if self.over == 'cloud' else (0, 1))
-        uniform = share.new_tensor(1.0 / logits.shape[-1])
-        return (uniform * (uniform.log() - share.clamp(min=1e-20).log())).sum(-1).mean()
+        uniform = 1.0 / logits.shape[-1]
+        return (uniform * (math.log(uniform) - share.clamp(min=1e-20).log())).sum(-1).mean()

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from mmpt.models.balancers import build_balancer
 from mmpt.models.heads import Head
 from mmpt.models.layers import StepDraws, pooled_parts, select_hidden
 from mmpt.models.masking import complement
@@ -52,7 +53,7 @@ class MultiTaskPretrainer(BaseModel):
         image_encoder (dict | None): from ENCODERS.
         momentum_encoder (dict | None): ``dict(momentum=0.999)`` keeps a moving average of the encoder for views that
             ask for it.
-        balancer (dict | None): from MODELS; the `sibling` weights by default (unknown U9).
+        balancer (str | dict | None): ``'sibling'`` (the default), ``'equal'``, ``'balanced'``, or from MODELS (U9).
         reconstruction (dict | None): ``sampling`` (``random`` or ``fps``), ``copies`` (visible patches are part of the
             reconstructed cloud) and ``stop_gradient`` (unknown U5).
         data_preprocessor (dict | None): from MODELS.
@@ -68,7 +69,7 @@ class MultiTaskPretrainer(BaseModel):
         tokenizer: dict | None = None,
         image_encoder: dict | None = None,
         momentum_encoder: dict | None = None,
-        balancer: dict | None = None,
+        balancer: str | dict | None = None,
         reconstruction: dict | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
@@ -95,7 +96,7 @@ class MultiTaskPretrainer(BaseModel):
         self.order = sort_heads(built, self._offered(), self.views)
         self._drop_unread({need for head in built.values() for need in head.needs})
         self.heads = nn.ModuleDict({name: built[name] for name in self.order})
-        self.balancer = MODELS.build(balancer or {'type': 'FixedBalancer'})
+        self.balancer = build_balancer(balancer or 'sibling')
         self.balancer.set_tasks(self.order)
 
     # ---------------------------------------------------------------- building
@@ -126,6 +127,15 @@ class MultiTaskPretrainer(BaseModel):
                     f'views.{name} encodes the reconstructed cloud, which has coordinates only; the encoder reads '
                     f'{self.encoder.in_channels} channels: set encoder.in_channels=3.'
                 )
+        masks = {view['mask'] for view in self.views.values()}
+        sources = {view['source'] for view in self.views.values()}
+        if 'reconstruction' in sources and getattr(self.masking, 'per_sample', False):
+            raise ValueError(
+                'A view of the reconstruction needs equally many hidden patches in every sample: set '
+                'masking.per_sample=False.'
+            )
+        if 'complement' in masks and getattr(self.masking, 'ratio', None) == 0:
+            raise ValueError('A complement view shows what masking hides, and masking.ratio=0 hides nothing.')
         if self.masking is not None and not getattr(self.encoder, 'supports_masking', False):
             raise ValueError(
                 f'{type(self.encoder).__name__} cuts no patches and cannot be masked: leave masking out and use '
@@ -134,6 +144,9 @@ class MultiTaskPretrainer(BaseModel):
 
     def _drop_unread(self, needs: set[str]) -> None:
         """Leave parts out that no head reads: their parameters would take part in no step."""
+        hides = needs & {'hidden', 'mask', *(name for name, view in self.views.items() if view['mask'])}
+        if getattr(self.encoder, 'mask_token', None) is not None and not hides:
+            raise ValueError('encoder.mask_token=True, but no head reads a view that hides patches: leave it out.')
         readers = {'decoder': {'hidden'}, 'tokenizer': {'ids', 'token_features'}, 'image_encoder': {'images'}}
         for part, names in readers.items():
             if getattr(self, part) is not None and not needs & names:

@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmpt.models.layers import StepDraws, gather_rows, group_points
+from mmpt.models.layers import StepDraws, gather_rows, group_points, same_on_all_ranks
 from mmpt.ops import chamfer_distance
 from mmpt.registry import LOSSES, MODELS, TOKENIZERS
 from mmpt.structures import PointDataSample
@@ -75,7 +75,7 @@ class TokenizerPretrainer(BaseModel):
         if mode != 'loss':
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
         if self.draws.step == 0:
-            self._choose_templates(patches.points.flatten(0, 1))
+            self._choose_templates(gather_rows(patches.points.flatten(0, 1)))
         features = self.tokenizer.patch_features(patches)
         if self.codebook_start:
             self._follow_features(features.detach().flatten(0, 1))
@@ -90,15 +90,16 @@ class TokenizerPretrainer(BaseModel):
         return {
             'coarse': chamfer_distance(decoded.coarse.flatten(0, 1), target, 'l1'),
             'fine': chamfer_distance(decoded.fine.flatten(0, 1), target, 'l1'),
-            'usage': self.usage(logits),
+            # How evenly ids are used is a matter of the whole batch, whoever holds it.
+            'usage': self.usage(gather_rows(logits)),
         }
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Coarse + fine + usage_weight * usage."""
         total = losses['coarse'] + losses['fine'] + self.usage_weight * losses['usage']
         log = {'loss': total.detach(), **{f'task/{name}': value.detach() for name, value in losses.items()}}
-        log['temperature'] = total.new_tensor(self.temperature)
-        log['weight/usage'] = total.new_tensor(self.usage_weight)
+        log['temperature'] = total.new_full((), self.temperature)
+        log['weight/usage'] = total.new_full((), self.usage_weight)
         return total, log
 
     def _predict(self, patches: Any, samples: list[PointDataSample] | None) -> list[PointDataSample]:
@@ -138,7 +139,9 @@ class TokenizerPretrainer(BaseModel):
                 torch.cat([gather_rows(features.float()), self.recent_features])[: len(self.recent_features)]
             )
         elif self.draws.step == self.codebook_start:
-            self.tokenizer.start_codebook(self.recent_features)
+            filled = self.recent_features.abs().sum(1) > 0
+            self.tokenizer.start_codebook(self.recent_features[filled])
+            same_on_all_ranks(self.tokenizer.codebook.data)
 
 
 def _to_one(patch: Tensor, patches: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ class DiscreteVAE(nn.Module):
         """Put the codes where features are: k-means from evenly spaced rows, the same for the same input.
 
         Args:
-            features (Tensor): (R, code_dim) with R >= K.
+            features (Tensor): (R, code_dim); with fewer rows than ids, ids share a row until training parts them.
             rounds (int): of Lloyd's algorithm; a code that loses all rows stays where it is.
         """
         codes = features[torch.linspace(0, len(features) - 1, self.num_ids, device=features.device).long()].clone()
@@ -121,13 +121,15 @@ class DiscreteVAE(nn.Module):
 
     @torch.no_grad()
     def ids(self, patches: Patches) -> Tensor:
-        """(B, G) int64 id of every patch: the largest logit, without noise."""
-        return self.logits(patches).argmax(-1)
+        """(B, G) int64 id of every patch: the largest logit, without noise; the same under autocast as without."""
+        with torch.autocast(patches.points.device.type, enabled=False):
+            return self.logits(patches).argmax(-1)
 
     @torch.no_grad()
     def features(self, patches: Patches) -> Tensor:
-        """(B, G, code_dim) code of every patch's id, for regression targets."""
-        return self.codebook[self.ids(patches)]
+        """(B, G, code_dim) mean code of every patch under its posterior, the continuous target of a regression."""
+        with torch.autocast(patches.points.device.type, enabled=False):
+            return F.softmax(self.logits(patches), dim=-1) @ self.codebook
 
     def soft_codes(self, logits: Tensor, temperature: float, uniform: Tensor | None = None) -> Tensor:
         """Gumbel-softmax mixture of codes.

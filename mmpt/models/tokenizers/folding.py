@@ -47,7 +47,9 @@ class FoldingDecoder(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(R, dim) -> coarse (R, S / 4, 3) and fine (R, S, 3), relative to the patch centre."""
         rows = features.shape[0]
-        coarse = self.coarse(features).view(rows, self.num_coarse, 3)
+        hidden = self.coarse[:-1](features)
+        with torch.autocast(features.device.type, enabled=False):  # coordinates are float32
+            coarse = self.coarse[-1](hidden.float()).view(rows, self.num_coarse, 3)
         per_patch, per_grid, per_coarse = self.fold1.weight.split([features.shape[1], 2, 3], dim=1)
         x = (
             F.linear(features, per_patch, self.fold1.bias)[:, None, None]
@@ -56,5 +58,6 @@ class FoldingDecoder(nn.Module):
         )
         x = F.relu(self.norm1(x.flatten(0, 2)), inplace=True)
         x = F.relu(self.norm2(self.fold2(x)), inplace=True)
-        fine = self.fold3(x).view(rows, self.num_coarse, 4, 3) + coarse.unsqueeze(2)
+        with torch.autocast(features.device.type, enabled=False):
+            fine = self.fold3(x.float()).view(rows, self.num_coarse, 4, 3) + coarse.unsqueeze(2)
         return coarse, fine.flatten(1, 2)
