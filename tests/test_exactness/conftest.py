@@ -23,6 +23,14 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def plain_configs():
+    """mmengine formats the text of a config for every log and checkpoint, which takes longer than these runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **kwargs: (text, False))
+        yield
+
+
 @pytest.fixture(scope='session')
 def small(tmp_path_factory):
     """The shipped config at small width, as a file: its tokenizer trained for two iterations, its data in one place."""
