@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,6 +148,11 @@ def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | Non
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
+    if launcher != 'none':
+        # The Runner and the distributed wrapper refer to each other, and the wrapper holds gloo's threads. If they live
+        # on until the interpreter is torn down, such a thread now and then aborts the process when all is done
+        # ("terminate called without an active exception").
+        atexit.register(gc.collect)
     return cfg
 
 
