@@ -47,6 +47,7 @@ def whole(build, tmp_path_factory):
     return runner, trace.batches, folder
 
 
+@pytest.mark.filterwarnings('ignore:This DataLoader will create')
 def test_0_1_and_3_workers_give_identical_batches(whole, build, tmp_path):
     _, expected, folder = whole
     for workers in (1, 3):
