@@ -41,7 +41,13 @@ model = dict(
         tlr=dict(dim=dim, num_ids=num_ids),
         plr=dict(dim=dim, group_size=group_size),
         mcl=dict(
-            dim=dim, image_dim=96, views=('masked', 'other'), pooling=('max', 'mean'), hidden_dim=256, out_dim=128
+            dim=dim,
+            image_dim=96,
+            views=('masked', 'other'),
+            pooling=('max', 'mean'),
+            hidden_dim=256,
+            out_dim=128,
+            cross=0.5,
         ),
     ),
     balancer=dict(_delete_=True, type='FixedBalancer', weights=dict(tlr=0.1, plr=1.0, mcl=1.0)),
