@@ -18,15 +18,9 @@ def command(monkeypatch, capfd, tmp_path):
     """``command('train', config, ...)``: the sentence of a command that fails, run as its file is."""
     monkeypatch.chdir(tmp_path)
 
-    def run(tool, *words):
-        words = [*words, '--work-dir', tmp_path / 'work', '--device', 'cpu']
-        if '--cfg-options' not in words:
-            words.append('--cfg-options')
-        else:
-            # Options go last.
-            at = words.index('--cfg-options')
-            words = [*words[:at], *words[-4:], *words[at:-4]]
-        words.append(f'experiment_name=bad_input_{next(COUNT)}')
+    def run(tool, *words, options=()):
+        options = ['--cfg-options', f'experiment_name=bad_input_{next(COUNT)}', *options]
+        words = [*words, '--work-dir', tmp_path / 'work', '--device', 'cpu', *options]
         monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, words)])
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
             patch.setattr(sys, 'path', list(sys.path))
@@ -48,25 +42,23 @@ def test_missing_tokenizer_is_said_before_data_are_made(command, tmp_path):
 
 
 def test_missing_data_root_names_layout_source_and_the_twin(command):
+    # The tokenizer's, since a pre-training would ask for its tokenizer first.
     said = command('train', ROOT / 'configs/mmpt/tokenizer_shapenet.py')
     for part in ('data/ShapeNet55-34', 'shapenet_pc', 'ShapeNet-55', '3D-R2N2', 'configs/mmpt/pretrain_synthetic.py'):
         assert part in said, part
 
 
 def test_wrong_channel_count(command, small):
-    said = command(
-        'train', small, '--cfg-options', 'model.encoder.in_channels=6', 'model.views.reconstructed.source=points'
-    )
+    said = command('train', small, options=['model.encoder.in_channels=6', 'model.views.reconstructed.source=points'])
     assert 'channels' in said and 'in_channels' in said
 
 
 def test_fewer_points_than_asked(command, small):
-    said = command('train', small, '--cfg-options', 'train_dataloader.dataset.pipeline.1.num_points=500')
+    said = command('train', small, options=['train_dataloader.dataset.pipeline.1.num_points=500'])
     assert '500' in said and '128' in said
 
 
-@pytest.mark.parametrize('workers', [0, 1])
-def test_nan_in_a_file_names_the_file(command, small, tmp_path, workers):
+def test_nan_in_a_file_names_the_file(command, tmp_path):
     write_shapenet(tmp_path / 'data')
     for path in (tmp_path / 'data').glob('*/shapenet_pc/*.npy'):
         cloud = np.load(path)
@@ -75,11 +67,11 @@ def test_nan_in_a_file_names_the_file(command, small, tmp_path, workers):
     cfg = small_config('configs/mmpt/tokenizer_shapenet.py', tmp_path, None).to_dict()
     del cfg['experiment_name']
     Config(cfg).dump('nan.py')
-    said = command('train', 'nan.py', '--cfg-options', f'train_dataloader.num_workers={workers}')
+    said = command('train', 'nan.py')
     assert '.npy' in said and 'NaN' in said
 
 
 def test_checkpoint_of_another_architecture(command, build, small, tmp_path):
     build(tmp_path / 'run', 'train_cfg.max_iters=1', val=False).train()
-    said = command('test', small, tmp_path / 'run' / 'iter_1.pth', '--cfg-options', 'model.encoder.depth=3')
+    said = command('test', small, tmp_path / 'run' / 'iter_1.pth', options=['model.encoder.depth=3'])
     assert 'iter_1.pth is a checkpoint of another architecture' in said and 'encoder.blocks.2' in said
