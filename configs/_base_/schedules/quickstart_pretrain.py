@@ -1,5 +1,5 @@
-# 700 updates of 64 clouds.
-max_iters = 700
+# 600 updates of 64 clouds.
+max_iters = 600
 
 optim_wrapper = dict(
     type='GuardedOptimWrapper',
@@ -16,5 +16,5 @@ val_cfg = dict(type='ValLoop')
 val_evaluator = [dict(type='FeatureProbe', pooling=('max', 'mean'), standardize=True, svm=dict(C='cv'))]
 custom_hooks = [
     dict(type='EncoderEMAHook', momentum=0.99),
-    dict(type='ReconstructionPictures', interval=350),
+    dict(type='ReconstructionPictures', interval=300),
 ]
