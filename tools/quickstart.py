@@ -225,7 +225,7 @@ def report(folder: Path, result: dict[str, Any], commands: list[str], seconds: d
                     ['tokenizer', 'perplexity', 'ids used', 'Chamfer l1', 'one patch for all', 'best patch for all'],
                     tokenizer_rows,
                 ),
-                Text('Hard ids. "One patch" is the mean over 16 training patches, "best" the best of 256.', note=True),
+                Text('Hard ids. "One patch" is the mean over 64 training patches, "best" the best of 256.', note=True),
             ],
         ),
         Section('Commands', [Code('\n'.join(commands))]),

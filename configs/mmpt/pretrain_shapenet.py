@@ -1,7 +1,7 @@
 # MMPT on ShapeNet-55 with ShapeNetRendering images: token reconstruction, point reconstruction, multi-modal contrast.
 #
 # Reproduces: the method of arXiv 2507.17533 as METHODS 1.3 reads it. No number of the paper is known to this project.
-# Hardware and time: meant for one node of GPUs; not measured yet, no machine was lent.
+# Hardware and time: meant for one node of GPUs; not measured yet.
 # Figure to expect: none yet. `probe/svm` and `probe/knn` are scored on generated categories.
 # Data: data/ShapeNet55-34, data/ShapeNetRendering (docs/data.md). Without them: pretrain_synthetic.py.
 # First: python tools/train.py configs/mmpt/tokenizer_shapenet.py

@@ -12,7 +12,7 @@ _base_ = [
 ]
 model = dict(
     num_groups=32,
-    codebook_start=300,
+    codebook_start=350,
     usage=dict(over='batch'),
     tokenizer=dict(
         num_ids=512,
@@ -33,4 +33,4 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-default_hooks = dict(checkpoint=dict(interval=850, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=1050, max_keep_ckpts=1))

@@ -1,6 +1,6 @@
 # The discrete-VAE tokenizer on ShapeNet-55, as Point-BERT trains it (METHODS 2.1); pretrain_shapenet.py needs it.
 #
-# Hardware and time: meant for one GPU; not measured yet, no machine was lent. 2 CPU cores manage about 7 samples/s.
+# Hardware and time: meant for one GPU; not measured yet. 2 CPU cores manage about 7 samples/s.
 # Figure to expect: not measured here yet. The twin tokenizer_synthetic.py has one.
 # Data: data/ShapeNet55-34 (docs/data.md). Without it: tokenizer_synthetic.py.
 #

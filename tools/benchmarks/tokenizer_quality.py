@@ -3,7 +3,7 @@
     python tools/benchmarks/tokenizer_quality.py configs/mmpt/quickstart_tokenizer.py CHECKPOINT
 
 Shapes are those of the config's val loop. Perplexity is that of the hard ids; the Chamfer distance (l1, unit sphere) is
-that of patches decoded from hard ids. Baselines put one training patch in place of every patch: on average over 16 of
+that of patches decoded from hard ids. Baselines put one training patch in place of every patch: on average over 64 of
 them, and the best of 256. The untrained tokenizer meets the same patches.
 """
 

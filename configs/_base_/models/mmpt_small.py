@@ -29,7 +29,7 @@ model = dict(
         decoder_offsets=True,
         decoder_skip=True,
         group_size=group_size,
-        checkpoint='work_dirs/quickstart_tokenizer/iter_850.pth',
+        checkpoint='work_dirs/quickstart_tokenizer/iter_1050.pth',
         made_by='configs/mmpt/quickstart_tokenizer.py',
     ),
     # One half of the patches against the other: no point is seen by both, so nothing can be solved by copying.

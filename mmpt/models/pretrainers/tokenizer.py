@@ -15,7 +15,7 @@ from mmpt.structures import PointDataSample
 
 __all__ = ['TokenizerPretrainer']
 
-_TEMPLATES = 16
+_TEMPLATES = 64
 _ROWS_PER_ID = 8
 
 
