@@ -80,10 +80,14 @@ def train(
             _scale_with_batch(cfg)
         runner = Runner.from_cfg(cfg)
         _log_batch(runner, cfg)
-        # A model may look for the files it needs before the data loaders prepare theirs, which can take long.
-        check_files = getattr(unwrap(runner.model), 'check_files', None)
-        if check_files is not None and not cfg.get('resume'):
-            check_files()
+        # A model may look for the files it needs before the data loaders prepare theirs, which can take long. A resumed
+        # run needs none of them: all weights are in its checkpoint.
+        model = unwrap(runner.model)
+        if hasattr(model, 'check_files'):
+            if cfg.get('resume'):
+                model.is_init = True
+            else:
+                model.check_files()
         try:
             runner.train()
         finally:

@@ -159,11 +159,13 @@ class MultiTaskPretrainer(BaseModel):
             load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
 
     def init_weights(self) -> None:
-        """Load the frozen tokenizer; called by the Runner before training.
+        """Load the frozen tokenizer; called by the Runner before training. Nothing to do where ``is_init`` says so.
 
         Raises:
             FileNotFoundError: its checkpoint is missing; the sentence names the command that makes it.
         """
+        if self.is_init:
+            return
         if self.tokenizer is not None:
             load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
         if self.momentum_encoder is not None:
