@@ -61,8 +61,3 @@ def test_compiled_without_cuda(monkeypatch, fake_mmcv):
     fake_mmcv.get_compiling_cuda_version = lambda: 'not available'
     monkeypatch.setattr(importlib, 'import_module', lambda name: fake_mmcv)
     assert _mmcv.fast_ops(OnCuda()) is None
-
-
-def test_guard_does_nothing_on_the_cpu():
-    with _mmcv.cuda_guard(torch.zeros(1)):
-        pass
