@@ -12,7 +12,7 @@ from mmpt.registry import TRANSFORMS
 __all__ = ['POINT_KEYS', 'Transform', 'build_pipeline', 'check_points', 'name_sample', 'run_pipeline']
 
 # Keys with one row per point: whatever picks points picks rows of all of them.
-POINT_KEYS = ('points', 'normals', 'parts')
+POINT_KEYS = ('points', 'normals', 'colors', 'intensity', 'parts', 'semantic', 'instance')
 
 
 class Transform:
@@ -22,6 +22,10 @@ class Transform:
     ``results['rng']`` and from nothing else, and replaces arrays instead of writing into them, because they may belong
     to the data set. ``metainfo`` is what the step changes about the data set as a whole (see
     :class:`~mmpt.datasets.PointCloudDataset`). A plain callable ``results -> results`` serves as well.
+
+    A step that reads files has a method ``pack`` beside it: what tools/dataset_converters/pack.py calls in its place. It
+    reads as well, but draws nothing and leaves out nothing that a later draw may ask for; given packed data, the step
+    finds everything read.
     """
 
     required: tuple[str, ...] = ()
