@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from .transforms import build_pipeline, check_points, run_pipeline
+from .transforms import build_pipeline, check_points, name_sample, run_pipeline
 
 __all__ = ['PointCloudDataset', 'split_key']
+
+# A file that cannot be used shows itself as one of these; anything else is a mistake in the config or the code.
+_BAD_SAMPLE = (ValueError, OSError)
+# So many in a row are no matter of single samples.
+_MAX_SUBSTITUTES = 16
 
 
 def split_key(key: int | tuple[int, int], length: int) -> tuple[int, int]:
@@ -38,10 +44,17 @@ class PointCloudDataset(Dataset):
         stage (int): a second seed, for runs in several stages over the same data.
         indices (Sequence[int] | int | None): use these shapes only; a number means the first so many. A shape keeps its
             own index, hence its own draws.
+        on_bad_sample (str): what happens where a sample cannot be read. 'raise' stops with a sentence that names the
+            file. 'skip' takes another shape in its place, drawn by (seed, epoch, index, stage), so that batches keep
+            their size and runs stay repeatable; ``skipped`` of the data sample says why. A run lists them at the end
+            of an epoch, and scores leave the substitutes out.
+        packed_root (str | None): the folder that tools/dataset_converters/pack.py wrote; its part ``<split>`` then
+            answers in place of the subclass's own files.
         metainfo (dict | None): the subclass's part of :attr:`metainfo`.
 
     Raises:
         IndexError: ``indices`` ask for a shape that does not exist.
+        ValueError: ``on_bad_sample`` is neither; the packed data are damaged, or of another data set.
     """
 
     def __init__(
@@ -51,19 +64,35 @@ class PointCloudDataset(Dataset):
         seed: int = 0,
         stage: int = 0,
         indices: Sequence[int] | int | None = None,
+        on_bad_sample: str = 'raise',
+        packed_root: str | None = None,
         metainfo: dict[str, Any] | None = None,
     ) -> None:
+        if on_bad_sample not in ('raise', 'skip'):
+            raise ValueError(f'{type(self).__name__}(on_bad_sample={on_bad_sample!r}): expected raise or skip.')
         self.pipeline = build_pipeline(pipeline)
+        self.on_bad_sample = on_bad_sample
         self.seed, self.stage = seed, stage
         # Set by the engine to the seed of the run, so that runs differ in how the same shapes are cropped and turned.
         self.draw_seed = 0
         self.indices = range(indices) if isinstance(indices, int) else indices
         self._metainfo = metainfo or {}
+        if packed_root is not None:
+            self._read_packed(Path(packed_root) / self._metainfo['split'])
         outside = [index for index in self.indices or () if not 0 <= index < self.num_shapes()]
         if outside:
             raise IndexError(
                 f'`indices` of {type(self).__name__} ask for shape {outside[0]}, but it has {self.num_shapes()} shapes.'
             )
+
+    def _read_packed(self, folder: Path) -> None:
+        """Let the shards answer what the subclass would ask its files."""
+        from .shards import ShardReader
+
+        asked = {'dataset': type(self).__name__, 'variant': self._metainfo.get('variant')}
+        reader = ShardReader(folder, expect=asked)
+        self._metainfo = {**self._metainfo, **reader.metainfo}
+        self.num_shapes, self.load_info, self.label = reader.num_shapes, reader.load_info, reader.label
 
     def num_shapes(self) -> int:
         """How many shapes there are, whatever ``indices`` choose."""
@@ -107,14 +136,39 @@ class PointCloudDataset(Dataset):
     def sample(self, position: int, epoch: int = 0, offset: int = 0) -> dict[str, Any]:
         """The sample at a position; ``offset`` is added to the index that it reports (see ``ConcatDataset``)."""
         index = position if self.indices is None else int(self.indices[position])
-        results = self.load_info(index)
-        results.update(
-            rng=np.random.default_rng([self.seed, self.draw_seed, epoch, index, self.stage]),
-            index=index + offset,
-            epoch=epoch,
+        if self.on_bad_sample == 'raise':
+            return self._take(index, index, epoch, offset, ())
+        rng = np.random.default_rng([*self._draw_key(epoch, index), 1])
+        skipped: list[str] = []
+        instead = index
+        while len(skipped) <= _MAX_SUBSTITUTES:
+            try:
+                return self._take(instead, index, epoch, offset, tuple(skipped))
+            except _BAD_SAMPLE as error:
+                skipped.append(' '.join(str(error).split()))
+            position = int(rng.integers(len(self)))
+            instead = position if self.indices is None else int(self.indices[position])
+        raise ValueError(
+            f'{type(self).__name__}: {len(skipped)} samples in a row could not be read, so this is no matter of single '
+            f'files; the first one: {skipped[0]}'
         )
+
+    def _draw_key(self, epoch: int, index: int) -> list[int]:
+        return [self.seed, self.draw_seed, epoch, index, self.stage]
+
+    def _take(self, index: int, place: int, epoch: int, offset: int, skipped: tuple[str, ...]) -> dict[str, Any]:
+        """Shape ``index`` through the pipeline, in the place of shape ``place``."""
+        results = self.load_info(index)
+        results.update(rng=np.random.default_rng(self._draw_key(epoch, index)), index=place + offset, epoch=epoch)
+        if skipped:
+            results['skipped'] = skipped
         classes = self._metainfo.get('classes')
         if classes is not None and 'label' in results:
+            if not 0 <= results['label'] < len(classes):
+                raise ValueError(
+                    f'{name_sample(results)} has label {results["label"]}, expected one of the {len(classes)} classes '
+                    f'of {type(self).__name__}, 0 to {len(classes) - 1}; correct the label.'
+                )
             results['class_name'] = classes[results['label']]
         if 'points' in results:
             check_points(results)

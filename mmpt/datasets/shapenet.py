@@ -11,6 +11,7 @@ from typing import Any
 from mmpt.registry import DATASETS
 
 from .base import PointCloudDataset
+from .paths import need_folder, read_lines
 
 __all__ = ['SYNSETS', 'ShapeNet']
 
@@ -103,6 +104,7 @@ class ShapeNet(PointCloudDataset):
             are then no longer unseen).
         images_root (str | None): the folder ``ShapeNetRendering``; None for clouds alone.
         views (Sequence[int] | None): numbers of the pictures that may be used; None for all.
+        packed (bool): ``data_root`` is what tools/dataset_converters/pack.py wrote, pictures included.
         pipeline (Sequence[dict | Callable]): see :class:`PointCloudDataset`, as are ``kwargs``.
 
     Raises:
@@ -117,6 +119,7 @@ class ShapeNet(PointCloudDataset):
         *,
         images_root: str | None = None,
         views: Sequence[int] | None = None,
+        packed: bool = False,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
@@ -125,34 +128,31 @@ class ShapeNet(PointCloudDataset):
             raise ValueError(f'ShapeNet(split={split!r}): expected one of {", ".join(map(repr, lists))}.')
         self.data_root, self.images_root, self.views = Path(data_root), images_root, views
         self.clouds = self.data_root / 'shapenet_pc'
-        _need_folder(self.data_root, 'ShapeNet-55/{train,test}.txt and shapenet_pc/<synset>-<model>.npy', 'data_root')
-        _need_folder(self.clouds, 'the clouds <synset>-<model>.npy', 'data_root')
-        self.items = [(name, *item) for name in lists[split] for item in self._read_list(name)]
-        if images_root is not None:
+        if not packed:
+            self._open(lists[split])
+        metainfo = {'variant': 'ShapeNet-55', 'up_axis': 'y', 'classes': tuple(SYNSETS.values()), 'split': split}
+        super().__init__(pipeline, metainfo=metainfo, packed_root=data_root if packed else None, **kwargs)
+
+    def _open(self, lists: Sequence[str]) -> None:
+        layout, who = 'ShapeNet-55/{train,test}.txt and shapenet_pc/<synset>-<model>.npy', '`data_root` of ShapeNet'
+        need_folder(self.data_root, layout, who, _SOURCE)
+        need_folder(self.clouds, 'the clouds <synset>-<model>.npy', who, _SOURCE)
+        self.items = [(name, *item) for name in lists for item in self._read_list(name)]
+        if self.images_root is not None:
             layout = '<synset>/<model>/rendering/NN.png'
-            _need_folder(Path(images_root), layout, 'images_root')
-            present = set(os.listdir(images_root))
+            need_folder(self.images_root, layout, '`images_root` of ShapeNet', _SOURCE)
+            present = set(os.listdir(self.images_root))
             if not any(synset in present for _, synset, _ in self.items):
                 raise FileNotFoundError(
-                    f'{images_root} (`images_root`) has no folder of any synset of the list, expected {layout}, '
+                    f'{self.images_root} (`images_root`) has no folder of any synset of the list, expected {layout}, '
                     f'so that no shape would have a picture. {_SOURCE}'
                 )
-        metainfo = {'variant': 'ShapeNet-55', 'up_axis': 'y', 'classes': tuple(SYNSETS.values()), 'split': split}
-        super().__init__(pipeline, metainfo=metainfo, **kwargs)
 
     def _read_list(self, name: str) -> list[tuple[str, str]]:
         path = self.data_root / 'ShapeNet-55' / f'{name}.txt'
-        try:
-            lines = path.read_text(encoding='utf-8').splitlines()
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'{path} does not exist, expected the list of the {name} shapes, one <synset>-<model>.npy a line. '
-                f'{_SOURCE}'
-            ) from error
+        what = f'the list of the {name} shapes, one <synset>-<model>.npy a line'
         items = []
-        for number, line in enumerate(map(str.strip, lines), start=1):
-            if not line:
-                continue
+        for number, line in read_lines(path, what, '`data_root` of ShapeNet', _SOURCE):
             match = _LINE.fullmatch(line)
             if match is None:
                 raise ValueError(
@@ -160,8 +160,6 @@ class ShapeNet(PointCloudDataset):
                     f'{line!r}; a path that leads anywhere else is refused.'
                 )
             items.append((match['synset'], match['model']))
-        if not items:
-            raise ValueError(f'{path} names no shape, expected one <synset>-<model>.npy a line. {_SOURCE}')
         return items
 
     def num_shapes(self) -> int:
@@ -196,10 +194,3 @@ class ShapeNet(PointCloudDataset):
             return []
         wanted = None if self.views is None else set(self.views)
         return [os.path.join(folder, name) for name in names if wanted is None or int(name[:-4]) in wanted]
-
-
-def _need_folder(path: Path, layout: str, argument: str) -> None:
-    if not path.is_dir():
-        raise FileNotFoundError(
-            f'{path.absolute()} is not a folder (`{argument}` of ShapeNet), expected in it {layout}. {_SOURCE}'
-        )

@@ -141,7 +141,7 @@ def test_missing_pieces_of_shapenet_are_said_in_one_sentence(tree, tmp_path):
     (tmp_path / 'empty').mkdir()
     assert 'no shape would have' in refuse(FileNotFoundError, data_root=root, images_root=str(tmp_path / 'empty'))
     (tree[0] / 'ShapeNet-55' / 'test.txt').write_text('\n')
-    assert 'names no shape' in refuse(ValueError, data_root=root, split='test')
+    assert 'is empty, expected' in refuse(ValueError, data_root=root, split='test')
     (tree[0] / 'ShapeNet-55' / 'test.txt').unlink()
     assert 'test.txt' in refuse(FileNotFoundError, data_root=root, split='test')
     (tree[0] / 'shapenet_pc' / f'{TRAIN[1]}.npy').unlink()

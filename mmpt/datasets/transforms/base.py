@@ -23,9 +23,9 @@ class Transform:
     to the data set. ``metainfo`` is what the step changes about the data set as a whole (see
     :class:`~mmpt.datasets.PointCloudDataset`). A plain callable ``results -> results`` serves as well.
 
-    A step that reads files has a method ``pack`` beside it: what tools/dataset_converters/pack.py calls in its place. It
-    reads as well, but draws nothing and leaves out nothing that a later draw may ask for; given packed data, the step
-    finds everything read.
+    A step that reads files has a method ``pack`` beside it, which tools/dataset_converters/pack.py calls in its place.
+    It reads as well, but draws nothing and leaves out nothing that a later draw may ask for; given packed data, the
+    step finds everything read.
     """
 
     required: tuple[str, ...] = ()
