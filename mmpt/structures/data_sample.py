@@ -18,11 +18,18 @@ class PointDataSample(BaseDataElement):
     * ``epoch`` (int): how often the sampler has gone through the data before this draw.
     * ``split`` (str): ``train`` or ``test``, the part of a labelled data set the sample belongs to.
     * ``class_name`` (str): name of ``label``, where there is one.
+    * ``caption`` (str): a description of the shape, where the data have one.
+    * ``skipped`` (tuple[str, ...]): why the samples that belonged in this place could not be read; absent where this is
+      the one that belongs here. Scores leave such a substitute out.
 
     Data fields (``set_field``; tensors):
 
     * ``label`` (int): the class of the shape, 0-based. Absent where the data have none; never required by ``predict``.
     * ``parts`` (Tensor): (N,) int64, part of every point of ``inputs['points']``, 0-based within the class.
+    * ``semantic``, ``instance`` (Tensor): (N,) int64, class and object of every point of a scene, -1 for none.
+    * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw
+      about the up axis (radians); ``box_labels`` (Tensor): (K,) int64, their classes, -1 for unknown.
+    * ``complete`` (Tensor): (M, 3) float32, the whole surface that a partial cloud is part of, in its frame.
     * ``pooled`` (dict[str, Tensor]): (C,) float32 each, written by ``predict``: ``max`` and ``mean`` over patch tokens
       and the encoder's global tokens by name.
     * ``token_id`` (Tensor): (G,) int64, hard ids of a tokenizer; ``chamfer``, ``baseline_chamfer`` and
