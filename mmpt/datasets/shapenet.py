@@ -13,7 +13,7 @@ from mmpt.registry import DATASETS
 from .base import PointCloudDataset
 from .paths import need_folder, read_lines
 
-__all__ = ['SYNSETS', 'ShapeNet']
+__all__ = ['LABELS', 'SYNSETS', 'ShapeNet', 'open_clouds', 'read_shapes']
 
 SYNSETS = {
     '02691156': 'airplane',
@@ -72,7 +72,7 @@ SYNSETS = {
     '04530566': 'watercraft',
     '04554684': 'washer',
 }
-_LABELS = {synset: label for label, synset in enumerate(SYNSETS)}
+LABELS = {synset: label for label, synset in enumerate(SYNSETS)}
 
 # One path component that cannot climb: no separator, and neither part starts with a dot.
 _LINE = re.compile(r'(?P<synset>[A-Za-z0-9_]+)-(?P<model>[A-Za-z0-9_][A-Za-z0-9_.\-]*)\.npy')
@@ -82,6 +82,43 @@ _SOURCE = (
     'Point-BERT, the pictures are ShapeNetRendering of 3D-R2N2; '
     'configs/mmpt/pretrain_synthetic.py does the same on generated data without a download.'
 )
+
+
+def open_clouds(data_root: Path, layout: str, who: str, source: str) -> None:
+    """Say what is missing, where ``data_root`` is not the folder ``ShapeNet55-34`` of the release with its clouds."""
+    need_folder(data_root, layout, who, source)
+    need_folder(data_root / 'shapenet_pc', 'the clouds <synset>-<model>.npy', who, source)
+
+
+def read_shapes(data_root: Path, variant: str, name: str, who: str, source: str) -> list[tuple[str, str]]:
+    """Read a list of the release.
+
+    Args:
+        data_root (Path): the folder ``ShapeNet55-34``.
+        variant (str): the folder of the list, such as 'ShapeNet-55'.
+        name (str): 'train' or 'test'.
+        who (str): who asks, see :func:`~mmpt.datasets.paths.need_folder`.
+        source (str): where the data come from.
+
+    Returns:
+        list[tuple[str, str]]: synset and model of every line.
+
+    Raises:
+        FileNotFoundError: there is no such list.
+        ValueError: it is empty, or a line is not ``<synset>-<model>.npy``.
+    """
+    path = data_root / variant / f'{name}.txt'
+    what = f'the list of the {name} shapes, one <synset>-<model>.npy a line'
+    items = []
+    for number, line in read_lines(path, what, who, source):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(
+                f'{path}, line {number}: expected <synset>-<model>.npy, the name of a file in '
+                f'{data_root / "shapenet_pc"}, got {line!r}; a path that leads anywhere else is refused.'
+            )
+        items.append((match['synset'], match['model']))
+    return items
 
 
 @DATASETS.register_module()
@@ -134,10 +171,11 @@ class ShapeNet(PointCloudDataset):
         super().__init__(pipeline, metainfo=metainfo, packed_root=data_root if packed else None, **kwargs)
 
     def _open(self, lists: Sequence[str]) -> None:
-        layout, who = 'ShapeNet-55/{train,test}.txt and shapenet_pc/<synset>-<model>.npy', '`data_root` of ShapeNet'
-        need_folder(self.data_root, layout, who, _SOURCE)
-        need_folder(self.clouds, 'the clouds <synset>-<model>.npy', who, _SOURCE)
-        self.items = [(name, *item) for name in lists for item in self._read_list(name)]
+        who = '`data_root` of ShapeNet'
+        open_clouds(self.data_root, 'ShapeNet-55/{train,test}.txt and shapenet_pc/<synset>-<model>.npy', who, _SOURCE)
+        self.items = [
+            (name, *item) for name in lists for item in read_shapes(self.data_root, 'ShapeNet-55', name, who, _SOURCE)
+        ]
         if self.images_root is not None:
             layout = '<synset>/<model>/rendering/NN.png'
             need_folder(self.images_root, layout, '`images_root` of ShapeNet', _SOURCE)
@@ -148,27 +186,13 @@ class ShapeNet(PointCloudDataset):
                     f'so that no shape would have a picture. {_SOURCE}'
                 )
 
-    def _read_list(self, name: str) -> list[tuple[str, str]]:
-        path = self.data_root / 'ShapeNet-55' / f'{name}.txt'
-        what = f'the list of the {name} shapes, one <synset>-<model>.npy a line'
-        items = []
-        for number, line in read_lines(path, what, '`data_root` of ShapeNet', _SOURCE):
-            match = _LINE.fullmatch(line)
-            if match is None:
-                raise ValueError(
-                    f'{path}, line {number}: expected <synset>-<model>.npy, the name of a file in {self.clouds}, got '
-                    f'{line!r}; a path that leads anywhere else is refused.'
-                )
-            items.append((match['synset'], match['model']))
-        return items
-
     def num_shapes(self) -> int:
         """Lines of the list."""
         return len(self.items)
 
     def label(self, index: int) -> int | None:
         """The position of the synset in ``SYNSETS``; None for a synset that is not one of the 55."""
-        return _LABELS.get(self.items[index][1])
+        return LABELS.get(self.items[index][1])
 
     def load_info(self, index: int) -> dict[str, Any]:
         """Paths and label of a shape; nothing is decoded."""
