@@ -9,10 +9,12 @@ import numpy as np
 
 from mmpt.registry import TRANSFORMS
 
-__all__ = ['POINT_KEYS', 'Transform', 'build_pipeline', 'check_points', 'name_sample', 'run_pipeline']
+__all__ = ['IMAGE_KEYS', 'POINT_KEYS', 'Transform', 'build_pipeline', 'check_points', 'name_sample', 'run_pipeline']
 
 # Keys with one row per point: whatever picks points picks rows of all of them.
 POINT_KEYS = ('points', 'normals', 'colors', 'intensity', 'parts', 'semantic', 'instance')
+# Keys with one row per picture, likewise.
+IMAGE_KEYS = ('images', 'has_image', 'image_index', 'image_scale', 'image_flip')
 
 
 class Transform:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmpt.registry import TRANSFORMS
 
-from .base import Transform
+from .base import Transform, name_sample
 from .loading import resize_image
 
 __all__ = ['ColorJitter', 'RandomFlip', 'ResizeImages']
@@ -21,10 +21,14 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 class ResizeImages(Transform):
     """Resize every picture to a square.
 
-    Required keys: images. Modified keys: images (K, size, size, 3) uint8.
+    Required keys: images. Modified keys: images (K, size, size, 3) uint8; image_scale where :class:`LoadImages` wrote
+    it.
 
     Args:
         size (int): edge, in pixels.
+
+    Raises:
+        ValueError: points are paired with pixels of the pictures as they are.
     """
 
     required = ('images',)
@@ -34,6 +38,14 @@ class ResizeImages(Transform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize one by one."""
+        if 'pairs' in results:
+            raise ValueError(
+                f'ResizeImages would leave the pairs of {name_sample(results)} behind, which name pixels of the '
+                'pictures as they are; place ProjectPoints behind it.'
+            )
+        if 'image_scale' in results:
+            height, width = results['images'].shape[1:3]
+            results['image_scale'] = results['image_scale'] * (self.size / width, self.size / height)
         resized = [resize_image(image, self.size) for image in results['images']]
         results['images'] = np.stack(resized) if resized else np.zeros((0, self.size, self.size, 3), np.uint8)
         return results
@@ -83,7 +95,8 @@ class ColorJitter(Transform):
 class RandomFlip(Transform):
     """Mirror pictures left to right; each picture on its own.
 
-    Required keys: images, has_image, rng. Modified keys: images.
+    Required keys: images, has_image, rng. Modified keys: images; pairs (the columns) where there are any. Added keys:
+    image_flip (K,) bool, True where a picture is the mirror image of its file, which ``ProjectPoints`` asks for.
 
     Args:
         prob (float): probability.
@@ -98,4 +111,10 @@ class RandomFlip(Transform):
         """Draw for every picture."""
         flip = results['rng'].random(len(results['images'])) < self.prob
         results['images'] = np.where(flip[:, None, None, None], results['images'][:, :, ::-1], results['images'])
+        results['image_flip'] = results.get('image_flip', False) ^ flip
+        if 'pairs' in results:
+            pairs = results['pairs'].copy()
+            turned = flip[pairs[:, 1]]
+            pairs[turned, 3] = results['images'].shape[2] - 1 - pairs[turned, 3]
+            results['pairs'] = pairs
         return results
