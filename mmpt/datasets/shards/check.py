@@ -44,8 +44,8 @@ def verify(
     """Look for damage in one split of a pack.
 
     Without ``full`` this is what opening checks: pack.json, that the pack is finished, that every file is there with
-    its size. With it, every file is read: the sha256 of the index and of each shard, and where one differs, the row, the
-    crc32 and the content of each of its records, so that all damaged shapes are named and not only the first.
+    its size. With it, every file is read: the sha256 of the index and of each shard, and where one differs, the row,
+    the crc32 and the content of each of its records, so that all damaged shapes are named and not only the first.
 
     Args:
         folder (str | Path): the folder of the split, such as ``data/packed/shapenet/train``.
