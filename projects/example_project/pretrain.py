@@ -17,7 +17,7 @@ model = dict(
     heads=dict(agreement=dict(type='AgreementHead', dim=dim, loss=dict(type='CrossCorrelationLoss'))),
 )
 cut = [dict(type='CutByPlane', keep=0.6), dict(type='RandomSample', num_points=512), dict(type='UnitSphere')]
-train_pipeline = [dict(type='AddView', pipeline=cut), *cut, dict(type='PackInputs')]
+train_pipeline = [dict(type='MultiView', pipelines=[cut, cut]), dict(type='PackInputs')]
 train_dataloader = dict(dataset=dict(size=4000, num_points=1024, views=0, pipeline=train_pipeline))
 
 max_iters = 1000

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from mmpt.datasets.transforms import (
-    AddView,
     ColorJitter,
     FirstPoints,
     Jitter,
     LoadImages,
     LoadPoints,
+    MultiView,
     PackInputs,
     PickViews,
     PointDropout,
@@ -118,7 +118,7 @@ def test_rotate_up_is_a_rotation_about_up_that_takes_normals_along(axis, kept):
 
 
 def test_rotate_up_turns_z_towards_x_about_y():
-    from mmpt.datasets.transforms.geometric import rotation_about
+    from mmpt.datasets.transforms.frame import rotation_about
 
     np.testing.assert_allclose(rotation_about('y', np.pi / 2) @ [0, 0, 1], [1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(rotation_about('z', np.pi / 2) @ [1, 0, 0], [0, 1, 0], atol=1e-6)
@@ -138,21 +138,10 @@ def test_point_dropout_puts_dropped_points_on_the_first():
     assert 1 < dropped.sum() < 256
 
 
-def test_add_view_leaves_the_first_view_and_its_draws_alone():
-    def first(*steps):
-        return run_pipeline([AddView(steps), RotateUp()], sphere())
-
-    one, two = first(RotateUp()), first(RandomSample(64), RotateUp(), Jitter())
-    np.testing.assert_array_equal(one['points'], two['points'])
-    assert two['points_view2'].shape == two['normals_view2'].shape == (64, 3)
-    assert not np.allclose(one['points_view2'], one['points'])
-    np.testing.assert_allclose(one['points_view2'][:, 1], sphere()['points'][:, 1], atol=1e-6)
-
-
 @pytest.mark.parametrize(
     'transform',
-    [RandomSample(50), ScaleAndTranslate(), RotateUp(), Jitter(), PointDropout(), AddView([Jitter()]), ColorJitter(),
-     RandomFlip(), PickViews(2), RenderViews(2, 16)],
+    [RandomSample(50), ScaleAndTranslate(), RotateUp(), Jitter(), PointDropout(), MultiView([[Jitter()], []]),
+     ColorJitter(), RandomFlip(), PickViews(2), RenderViews(2, 16)],
     ids=lambda transform: type(transform).__name__,
 )  # fmt: skip
 def test_draws_come_from_the_samples_generator_alone(transform):

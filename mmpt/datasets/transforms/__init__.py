@@ -1,31 +1,45 @@
 """Steps of a data pipeline, one family per file."""
 
 from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_sample, run_pipeline
-from .geometric import Jitter, RotateUp, ScaleAndTranslate, UnitSphere
+from .geometric import Jitter, RandomRotation, RotateUp, ScaleAndTranslate, TranslateByExtent, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
 from .loading import LoadImages, LoadPoints, resize_image
 from .packing import PackInputs
+from .point_colors import ContrastPointColors, DropPointColors, JitterPointColors, ShiftPointColors
 from .rendering import RenderViews, draw_cameras, render_views
-from .sampling import AddView, FirstPoints, PickViews, PointDropout, RandomSample
+from .sampling import FirstPoints, PickViews, PointDropout, RandomSample
+from .scenes import CentreFloor, CropBlock, CropSphere, FlipXY, GridSample
+from .views import MultiView
 
 __all__ = [
     'POINT_KEYS',
-    'AddView',
+    'CentreFloor',
     'ColorJitter',
+    'ContrastPointColors',
+    'CropBlock',
+    'CropSphere',
+    'DropPointColors',
     'FirstPoints',
+    'FlipXY',
+    'GridSample',
     'Jitter',
+    'JitterPointColors',
     'LoadImages',
     'LoadPoints',
+    'MultiView',
     'PackInputs',
     'PickViews',
     'PointDropout',
     'RandomFlip',
+    'RandomRotation',
     'RandomSample',
     'RenderViews',
     'ResizeImages',
     'RotateUp',
     'ScaleAndTranslate',
+    'ShiftPointColors',
     'Transform',
+    'TranslateByExtent',
     'UnitSphere',
     'build_pipeline',
     'check_points',

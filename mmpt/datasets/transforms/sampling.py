@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmpt.registry import TRANSFORMS
 
-from .base import POINT_KEYS, Transform, build_pipeline, name_sample, run_pipeline
+from .base import IMAGE_KEYS, POINT_KEYS, Transform, name_sample
 from .loading import choose_views
 
-__all__ = ['AddView', 'FirstPoints', 'PickViews', 'PointDropout', 'RandomSample']
+__all__ = ['FirstPoints', 'PickViews', 'PointDropout', 'RandomSample']
 
 
 def _take(results: dict[str, Any], index: np.ndarray | slice) -> None:
+    if 'pairs' in results:
+        raise ValueError(
+            f'{name_sample(results)} has pairs already, which name rows of the points as they are; place ProjectPoints '
+            'behind every transform that chooses points.'
+        )
     for key in POINT_KEYS:
         if key in results:
             results[key] = results[key][index]
@@ -34,7 +38,7 @@ def _check_enough(results: dict[str, Any], num_points: int, who: str) -> None:
 class RandomSample(Transform):
     """Keep ``num_points`` random points, without replacement, in random order.
 
-    Required keys: points, rng. Modified keys: points, normals, parts.
+    Required keys: points, rng. Modified keys: points and every other key with one row per point.
 
     Args:
         num_points (int): how many.
@@ -59,7 +63,7 @@ class RandomSample(Transform):
 class FirstPoints(Transform):
     """Keep the first ``num_points`` points: for evaluation, which is to be the same every time.
 
-    Required keys: points. Modified keys: points, normals, parts.
+    Required keys: points. Modified keys: points and every other key with one row per point.
 
     Args:
         num_points (int): how many.
@@ -84,7 +88,7 @@ class FirstPoints(Transform):
 class PointDropout(Transform):
     """Replace a random share of the points by the first one, so that N stays (CrossPoint, arXiv 2203.00680).
 
-    Required keys: points, rng. Modified keys: points, normals, parts.
+    Required keys: points, rng. Modified keys: points and every other key with one row per point.
 
     Args:
         max_ratio (float): the share is drawn from U(0, max_ratio).
@@ -104,38 +108,11 @@ class PointDropout(Transform):
 
 
 @TRANSFORMS.register_module()
-class AddView(Transform):
-    """Make a second cloud of the same shape by a pipeline of its own.
-
-    The sub-pipeline works on a copy and draws from a generator of its own, so that a change in it never moves the
-    draws of the first view.
-
-    Required keys: points, rng. Added keys: points_view2 (N2, 3) float32, normals_view2 where there are normals.
-
-    Args:
-        pipeline (Sequence[dict | Callable]): the transforms of the second view, from the cloud as it is here.
-    """
-
-    required = ('points', 'rng')
-
-    def __init__(self, pipeline: Sequence[dict | Callable]) -> None:
-        self.pipeline = build_pipeline(pipeline)
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Run the sub-pipeline and keep its cloud."""
-        child = np.random.default_rng(results['rng'].integers(0, 2**32, size=4))
-        view = run_pipeline(self.pipeline, {**results, 'rng': child})
-        for key in ('points', 'normals'):
-            if key in view:
-                results[f'{key}_view2'] = view[key]
-        return results
-
-
-@TRANSFORMS.register_module()
 class PickViews(Transform):
     """Keep some of the pictures that a data set holds or renders in memory.
 
-    Required keys: images, has_image, rng. Modified keys: images (num_views, H, W, 3), has_image (num_views,).
+    Required keys: images, has_image, rng. Modified keys: images (num_views, H, W, 3), has_image (num_views,), and
+    whatever else has a row for every picture.
 
     Args:
         num_views (int): how many.
@@ -159,5 +136,7 @@ class PickViews(Transform):
                 f'{have}; raise `views` of the data set.'
             )
         chosen = choose_views(have, self.num_views, results['rng'] if self.random else None)
-        results['images'], results['has_image'] = results['images'][chosen], results['has_image'][chosen]
+        for key in IMAGE_KEYS:
+            if key in results:
+                results[key] = results[key][chosen]
         return results
