@@ -10,6 +10,8 @@ default_hooks = dict(
     draws=dict(type='StepDrawsHook'),
     # A NaN stops the run with the names of task and samples.
     non_finite=dict(type='NonFiniteHook'),
+    # Lists what `on_bad_sample='skip'` of a data set left out.
+    skipped=dict(type='SkippedSamplesHook'),
     timer=dict(type='IterTimerHook'),
     # StepSampler needs no epoch.
     sampler_seed=None,

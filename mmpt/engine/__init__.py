@@ -6,6 +6,7 @@ from .hooks import (
     EncoderEMAHook,
     InterruptHook,
     NonFiniteHook,
+    SkippedSamplesHook,
     StepDrawsHook,
     ValueScheduleHook,
 )
@@ -20,6 +21,7 @@ __all__ = [
     'InterruptHook',
     'NonFiniteHook',
     'ParamGroupConstructor',
+    'SkippedSamplesHook',
     'StepDrawsHook',
     'StepSampler',
     'ValueScheduleHook',

@@ -5,6 +5,7 @@ from .deferred_info_hook import DeferredInfoHook
 from .encoder_ema_hook import EncoderEMAHook
 from .interrupt_hook import InterruptHook
 from .non_finite_hook import NonFiniteHook
+from .skipped_samples_hook import SkippedSamplesHook
 from .step_draws_hook import StepDrawsHook
 from .value_schedule_hook import ValueScheduleHook
 
@@ -14,6 +15,7 @@ __all__ = [
     'EncoderEMAHook',
     'InterruptHook',
     'NonFiniteHook',
+    'SkippedSamplesHook',
     'StepDrawsHook',
     'ValueScheduleHook',
 ]

@@ -40,7 +40,7 @@ class SampleMetric(BaseMetric):
         """Scores of the whole data set from rows by (split, sample id), in the order of these keys."""
 
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
-        """Keep a row of every predicted sample.
+        """Keep a row of every predicted sample, but not of one that stands in for a sample that could not be read.
 
         Args:
             data_batch (Any): not used.
@@ -48,6 +48,8 @@ class SampleMetric(BaseMetric):
         """
         for sample in data_samples:
             fields = sample.to_dict() if isinstance(sample, BaseDataElement) else dict(sample)
+            if fields.get('skipped'):
+                continue
             key = (str(fields.get('split', '')), str(fields.get('sample_id', '')))
             self.results.append((key, self.row(fields)))
 

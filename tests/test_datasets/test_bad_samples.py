@@ -1,0 +1,149 @@
+"""What happens to a sample that cannot be read: one sentence, or another in its place, counted and listed."""
+
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmpt.datasets import PointCloudDataset
+from mmpt.engine import SkippedSamplesHook
+from mmpt.evaluation.metrics import FeatureProbe
+from mmpt.structures import PointDataSample
+
+PIPELINE = [{'type': 'RandomSample', 'num_points': 16}, {'type': 'PackInputs'}]
+
+
+class Damaged(PointCloudDataset):
+    """Ten clouds, each all its own number; some cannot be read."""
+
+    def __init__(self, bad=(), classes=('a', 'b'), **kwargs):
+        self.bad = dict(bad)
+        super().__init__(PIPELINE, metainfo={'classes': classes, 'split': 'train'}, **kwargs)
+
+    def num_shapes(self):
+        return 10
+
+    def load_info(self, index):
+        if isinstance(self.bad.get(index), Exception):
+            raise self.bad[index]
+        points = np.full((32, 3), index, np.float32)
+        if self.bad.get(index) == 'nan':
+            points[3, 1] = np.nan
+        label = 7 if self.bad.get(index) == 'label' else index % 2
+        return {'sample_id': f's{index}', 'split': 'train', 'points': points, 'label': label}
+
+
+BAD = {2: ValueError('x.npy is cut short.'), 5: 'nan', 8: 'label', 9: FileNotFoundError('y.npy does not exist.')}
+
+
+@pytest.mark.parametrize('index, said', [(2, 'x.npy'), (5, "sample 's5'"), (8, "'s8' has label 7"), (9, 'y.npy')])
+def test_raise_is_the_default_and_names_the_sample(index, said):
+    with pytest.raises((ValueError, FileNotFoundError), match=said):
+        Damaged(BAD)[index]
+
+
+def test_an_unknown_policy_is_refused():
+    with pytest.raises(ValueError, match=r"on_bad_sample='drop'.*raise or skip"):
+        Damaged(on_bad_sample='drop')
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_skip_takes_a_readable_sample_and_says_why(workers):
+    data = Damaged(BAD, on_bad_sample='skip')
+    loader = DataLoader(data, batch_size=5, num_workers=workers, collate_fn=pseudo_collate)
+    samples = [sample for batch in loader for sample in batch['data_samples']]
+    points = [int(cloud[0, 0]) for batch in loader for cloud in batch['inputs']['points']]
+    assert [sample.index for sample in samples] == list(range(10)), 'each stands in its own place'
+    for index, (sample, number) in enumerate(zip(samples, points, strict=True)):
+        assert number not in BAD and (number == index) == (index not in BAD)
+        assert sample.sample_id == f's{number}'
+        assert ('skipped' in sample) == (index in BAD)
+    assert samples[2].skipped[0] == 'x.npy is cut short.'
+    assert 'label 7' in samples[8].skipped[0] and 'NaN' in samples[5].skipped[0]
+
+
+def test_the_substitute_is_a_function_of_seed_epoch_and_index():
+    def drawn(seed=0):
+        data = Damaged(BAD, on_bad_sample='skip', seed=seed)
+        return [int(data[(epoch, 2)]['inputs']['points'][0, 0]) for epoch in range(20)]
+
+    assert drawn() == drawn() != drawn(seed=1)
+    assert len(set(drawn())) > 2, 'not always the same neighbour'
+
+
+def test_a_substitute_comes_from_the_chosen_shapes():
+    data = Damaged(BAD, on_bad_sample='skip', indices=[2, 4])
+    assert {int(data[(epoch, 0)]['inputs']['points'][0, 0]) for epoch in range(10)} == {4}
+
+
+def test_a_data_set_of_bad_samples_alone_stops():
+    data = Damaged({i: ValueError(f'{i}.npy is cut short.') for i in range(10)}, on_bad_sample='skip')
+    with pytest.raises(ValueError, match=r'17 samples in a row could not be read.*the first one: 3.npy'):
+        data[3]
+
+
+def test_mistakes_of_the_config_are_not_bad_samples():
+    data = Damaged(on_bad_sample='skip')
+    data.pipeline = [lambda results: results['no such key']]
+    with pytest.raises(KeyError):
+        data[0]
+
+
+def hooked(world=None):
+    said = []
+    logger = logging.getLogger('skipped')
+    logger.handlers, logger.propagate = [], False
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger.addHandler(handler)
+    runner = SimpleNamespace(logger=logger, iter=0, max_iters=7, train_dataloader=range(4))
+    return SkippedSamplesHook(), runner, said
+
+
+def batch(*reasons):
+    samples = [PointDataSample(metainfo={'sample_id': 'a', **({'skipped': (why,)} if why else {})}) for why in reasons]
+    return {'data_samples': samples}
+
+
+def test_the_hook_lists_at_the_end_of_each_epoch_and_of_the_run():
+    hook, runner, said = hooked()
+    for runner.iter in range(7):
+        hook.after_train_iter(runner, runner.iter, batch(None, 'x.npy is cut short.' if runner.iter % 2 else None))
+    assert len(said) == 2
+    assert said[0].startswith('Epoch 1: 2 samples') and said[1].startswith('Epoch 2: 1 samples')
+    assert '  2 x x.npy is cut short.' in said[0].splitlines()
+
+
+def test_the_hook_says_nothing_where_nothing_is_wrong_and_keeps_validation_apart():
+    hook, runner, said = hooked()
+    hook.after_train_iter(runner, 0, batch(None))
+    hook.after_train_iter(runner, 1, batch('x'))
+    hook.after_val_iter(runner, 0, batch('y', None))
+    hook.after_val_iter(runner, 1, batch('z'))
+    hook.after_val_epoch(runner)
+    assert len(said) == 1 and said[0].startswith('Validation: 2 samples') and ' x\n' not in said[0]
+    runner.iter = 3
+    hook.after_train_iter(runner, 3, batch(None))
+    assert len(said) == 2 and said[1].startswith('Epoch 1: 1 samples') and said[1].endswith('1 x x')
+
+
+def test_scores_leave_substitutes_out():
+    def predicted(split, name, value, **more):
+        sample = PointDataSample(metainfo={'split': split, 'sample_id': name, **more})
+        sample.set_field(int(value > 0), 'label')
+        sample.set_field({'max': torch.tensor([value, value])}, 'pooled')
+        return sample
+
+    rows = [predicted(split, f'{split}{v}', float(v)) for split in ('train', 'test') for v in (-3, -2, 2, 3)]
+    wrong = predicted('test', 'substitute', -5.0, skipped=('x.npy is cut short.',))
+    wrong.set_field(1, 'label')
+    scores = []
+    for samples in (rows, [*rows, wrong]):
+        probe = FeatureProbe(pooling=('max',), svm=None)
+        probe.process(None, samples)
+        scores.append(probe.evaluate(len(samples))['probe/knn'])
+    assert scores == [1.0, 1.0]
