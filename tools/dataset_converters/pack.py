@@ -205,8 +205,8 @@ def pack(part: Part, folder: Path, args: argparse.Namespace, command: list[str])
             else:
                 writer.commit()
                 stop(
-                    f'{record.reason} Packing stopped at shape {index}; repair it, or add --skip-bad to leave out every '
-                    'shape that cannot be read, and run the command again: it goes on from there.'
+                    f'{record.reason} Packing stopped at shape {index}; repair it, or add --skip-bad to leave out '
+                    'every shape that cannot be read, and run the command again: it goes on from there.'
                 )
             if writer.num_records % _CHECK_SPACE == 0 or index == total - 1:
                 need_space(writer, folder, total)
