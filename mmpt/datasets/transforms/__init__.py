@@ -4,6 +4,7 @@ from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_samp
 from .geometric import Jitter, RandomRotation, RotateUp, ScaleAndTranslate, TranslateByExtent, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
 from .loading import LoadImages, LoadPoints, resize_image
+from .meshes import SampleSurface, sample_surface
 from .packing import PackInputs
 from .point_colors import ContrastPointColors, DropPointColors, JitterPointColors, ShiftPointColors
 from .rendering import RenderViews, draw_cameras, render_views
@@ -36,6 +37,7 @@ __all__ = [
     'RenderViews',
     'ResizeImages',
     'RotateUp',
+    'SampleSurface',
     'ScaleAndTranslate',
     'ShiftPointColors',
     'Transform',
@@ -48,4 +50,5 @@ __all__ = [
     'render_views',
     'resize_image',
     'run_pipeline',
+    'sample_surface',
 ]
