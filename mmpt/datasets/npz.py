@@ -11,6 +11,7 @@ import numpy as np
 
 from mmpt.registry import DATASETS
 
+from .axes import z_up_to_y_up
 from .base import PointCloudDataset
 
 __all__ = ['NpzShapes']
@@ -76,7 +77,7 @@ class NpzShapes(PointCloudDataset):
         """The cloud, y up, and its label."""
         points = self.points[index].astype(np.float32)
         if self.up_axis == 'z':
-            points = np.stack([points[:, 0], points[:, 2], -points[:, 1]], axis=1)
+            points = z_up_to_y_up(points)
         return {
             'sample_id': f'{self.split}/{self.ids[index]}',
             'split': self.split,
