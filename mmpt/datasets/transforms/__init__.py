@@ -1,6 +1,7 @@
 """Steps of a data pipeline, one family per file."""
 
 from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_sample, run_pipeline
+from .completion import VIEWPOINTS, CropViewpoint, LoadPartial, RandomMirror, ResamplePoints
 from .geometric import Jitter, RandomRotation, RotateUp, ScaleAndTranslate, TranslateByExtent, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
 from .loading import LoadImages, LoadPoints, resize_image
@@ -14,11 +15,13 @@ from .views import MultiView
 
 __all__ = [
     'POINT_KEYS',
+    'VIEWPOINTS',
     'CentreFloor',
     'ColorJitter',
     'ContrastPointColors',
     'CropBlock',
     'CropSphere',
+    'CropViewpoint',
     'DropPointColors',
     'FirstPoints',
     'FlipXY',
@@ -26,15 +29,18 @@ __all__ = [
     'Jitter',
     'JitterPointColors',
     'LoadImages',
+    'LoadPartial',
     'LoadPoints',
     'MultiView',
     'PackInputs',
     'PickViews',
     'PointDropout',
     'RandomFlip',
+    'RandomMirror',
     'RandomRotation',
     'RandomSample',
     'RenderViews',
+    'ResamplePoints',
     'ResizeImages',
     'RotateUp',
     'SampleSurface',
