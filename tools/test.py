@@ -4,42 +4,21 @@ python tools/test.py configs/mmpt/pretrain_synthetic.py work_dirs/first/iter_200
 """
 
 import argparse
-import os
-import sys
-from pathlib import Path
 
-# So that `projects/` of this checkout is found from any folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _cli import add_run_options, start
 
 
-def parse_args() -> dict:
-    """Read the command line."""
+def main(**args: object) -> None:
+    """Score."""
+    from mmpt.engine.launch import test
+
+    test(**args)
+
+
+if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a config file')
     parser.add_argument('checkpoint', help='a checkpoint file, or an http(s) address')
     parser.add_argument('--work-dir', help='where the log is written; default work_dirs/<name of the config>')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='over what the config says')
-    parser.add_argument('--launcher', default='none', choices=['none', 'pytorch', 'slurm'])
-    parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='let checkpoints run code')
-    parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
-    return vars(parser.parse_args())
-
-
-def main(args: dict) -> None:
-    """Score."""
-    from mmpt.engine.launch import test
-    from mmpt.utils.config import parse_options
-
-    test(**{**args, 'cfg_options': parse_options(args['cfg_options'])})
-
-
-if __name__ == '__main__':
-    args = parse_args()
-    if args.pop('device') == 'cpu':
-        # Before torch is imported, since mmengine asks it for a GPU at import.
-        os.environ['CUDA_VISIBLE_DEVICES'] = ''
-    args.pop('traceback')
-    from mmpt.utils.errors import run
-
-    sys.exit(run(lambda: main(args)))
+    add_run_options(parser)
+    start(parser, main)

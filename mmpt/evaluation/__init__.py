@@ -3,7 +3,7 @@
 from .comparison import compare_with_controls, comparison_table
 from .controls import control_spread, random_controls, score_encoder
 from .feature_file import FeatureSet, load_features, save_features
-from .features import calibrate_batchnorm, extract_features, pool_tokens
+from .features import calibrate_batchnorm, extract_features
 from .metrics import FeatureProbe, SampleMetric, TokenizerProbe
 from .protocols import PRESETS, Protocol, Spread, spread
 
@@ -21,7 +21,6 @@ __all__ = [
     'control_spread',
     'extract_features',
     'load_features',
-    'pool_tokens',
     'random_controls',
     'save_features',
     'score_encoder',

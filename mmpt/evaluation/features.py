@@ -13,21 +13,7 @@ from torch import Tensor, nn
 
 from .protocols import compose_features
 
-__all__ = ['calibrate_batchnorm', 'extract_features', 'pool_tokens', 'training_flags_restored']
-
-
-def pool_tokens(tokens: Any) -> dict[str, Tensor]:
-    """All pools that a probe may ask for.
-
-    Args:
-        tokens (Tokens): anything with ``patch`` (B, V, C) and ``globals`` {name: (B, C)}.
-
-    Returns:
-        dict[str, Tensor]: ``max`` and ``mean`` over the patch tokens and every global token, each (B, C) float32.
-    """
-    patch = tokens.patch.float()
-    pools = {'max': patch.amax(dim=1), 'mean': patch.mean(dim=1)}
-    return {**pools, **{name: value.float() for name, value in tokens.globals.items()}}
+__all__ = ['calibrate_batchnorm', 'extract_features', 'training_flags_restored']
 
 
 def extract_features(
@@ -40,7 +26,8 @@ def extract_features(
     """Pooled features of clouds, with the encoder in eval mode and without gradients.
 
     Args:
-        encoder (nn.Module): maps (B, P, 3) points to ``Tokens``; moved to ``device``, its training flags are restored.
+        encoder (nn.Module): maps (B, P, 3) points to ``Tokens``, or to anything with its ``pools``; moved to
+            ``device``, its training flags are restored.
         points (ndarray): (N, P, 3) clouds in the frame the encoder was trained in.
         batch_size (int): clouds per forward pass.
         device (torch.device | str): where to run.
@@ -54,7 +41,7 @@ def extract_features(
     with training_flags_restored(encoder), torch.no_grad():
         encoder.eval()
         for batch in _batches(points, batch_size, device):
-            pools = {name: value.cpu().numpy() for name, value in pool_tokens(encoder(batch)).items()}
+            pools = {name: value.float().cpu().numpy() for name, value in encoder(batch).pools().items()}
             pieces.append(compose_features(pools, pooling))
     return np.concatenate(pieces)
 

@@ -56,6 +56,14 @@ class Tokens(NamedTuple):
     globals: dict[str, Tensor]
     levels: tuple[Tensor, ...] = ()
 
+    def pools(self) -> dict[str, Tensor]:
+        """Every vector of a whole cloud: ``max`` and ``mean`` over patch tokens, and the global tokens by name.
+
+        Returns:
+            dict[str, Tensor]: each (B, C).
+        """
+        return {'max': self.patch.amax(1), 'mean': self.patch.mean(1), **self.globals}
+
 
 class Reconstruction(NamedTuple):
     """The hidden patches as a head predicts them.

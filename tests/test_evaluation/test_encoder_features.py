@@ -1,17 +1,11 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mmpt.evaluation import Protocol, calibrate_batchnorm, control_spread, extract_features, random_controls
 from mmpt.evaluation import score_encoder as score
-
-
-class FakeTokens(NamedTuple):
-    patch: Tensor
-    globals: dict
+from mmpt.structures import Tokens
 
 
 class ToyEncoder(nn.Module):
@@ -28,7 +22,7 @@ class ToyEncoder(nn.Module):
         rows = self.first(points).flatten(0, 1)
         rows = self.drop(torch.relu(self.norm(rows)))
         patch = self.second(rows).unflatten(0, points.shape[:2])
-        return FakeTokens(patch, {'cls': patch[:, 0]})
+        return Tokens(patch, points, {'cls': patch[:, 0]})
 
 
 def _clouds(n, seed=0, classes=3):

@@ -5,14 +5,14 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mmpt.registry import ENCODERS
+from mmpt.structures import Tokens
 from mmpt.utils.errors import ConfigError
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'real_shapes.py'
@@ -26,11 +26,6 @@ def tool():
     return module
 
 
-class FakeTokens(NamedTuple):
-    patch: Tensor
-    globals: dict
-
-
 @ENCODERS.register_module(force=True)
 class RealShapesToyEncoder(nn.Module):
     def __init__(self, width=8):
@@ -39,7 +34,7 @@ class RealShapesToyEncoder(nn.Module):
 
     def forward(self, points):
         rows = self.norm(self.layer(points).flatten(0, 1))
-        return FakeTokens(torch.relu(rows).unflatten(0, points.shape[:2]), {})
+        return Tokens(torch.relu(rows).unflatten(0, points.shape[:2]), points, {})
 
 
 @pytest.fixture

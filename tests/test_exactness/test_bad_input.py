@@ -23,7 +23,7 @@ def command(monkeypatch, capfd, tmp_path):
         words = [*words, '--work-dir', tmp_path / 'work', '--device', 'cpu', *options]
         monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, words)])
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
-            patch.setattr(sys, 'path', list(sys.path))
+            patch.setattr(sys, 'path', [str(ROOT / 'tools'), *sys.path])
             patch.setenv('CUDA_VISIBLE_DEVICES', '')
             runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'), run_name='__main__')
         said = capfd.readouterr().err

@@ -14,7 +14,7 @@ from .graph import CentreGraphNet
 from .grouping import group_points
 from .norm import BatchNorm, synchronise_batch_norms
 from .patch_embed import PatchEmbed
-from .pooling import pool_tokens, pooled_parts
+from .pooling import pool_tokens
 from .position import PositionEmbed
 from .selection import select_hidden
 
@@ -30,7 +30,6 @@ __all__ = [
     'init_trunc_normal',
     'init_xavier',
     'pool_tokens',
-    'pooled_parts',
     'PositionEmbed',
     'rank_and_world',
     'select_hidden',

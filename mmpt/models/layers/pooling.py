@@ -9,20 +9,11 @@ from torch import Tensor
 
 from mmpt.structures import Tokens
 
-__all__ = ['pool_tokens', 'pooled_parts']
-
-
-def pooled_parts(tokens: Tokens) -> dict[str, Tensor]:
-    """Every global vector that tokens offer: ``max`` and ``mean`` over patch tokens, and the global tokens by name.
-
-    Returns:
-        dict[str, Tensor]: each (B, C).
-    """
-    return {'max': tokens.patch.amax(1), 'mean': tokens.patch.mean(1), **tokens.globals}
+__all__ = ['pool_tokens']
 
 
 def pool_tokens(tokens: Tokens, parts: Sequence[str]) -> Tensor:
-    """Concatenate the named parts of :func:`pooled_parts`.
+    """Concatenate the named parts of :meth:`Tokens.pools <mmpt.structures.Tokens.pools>`.
 
     Args:
         tokens (Tokens): of B clouds.
@@ -34,7 +25,7 @@ def pool_tokens(tokens: Tokens, parts: Sequence[str]) -> Tensor:
     Raises:
         KeyError: the encoder has no such global token.
     """
-    offered = pooled_parts(tokens)
+    offered = tokens.pools()
     missing = [part for part in parts if part not in offered]
     if missing:
         raise KeyError(

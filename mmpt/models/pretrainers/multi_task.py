@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmpt.models.balancers import build_balancer
 from mmpt.models.heads import Head
-from mmpt.models.layers import StepDraws, pooled_parts, select_hidden
+from mmpt.models.layers import StepDraws, select_hidden
 from mmpt.models.masking import complement
 from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
 from mmpt.structures import Mask, Patches, PointDataSample, Tokens
@@ -205,7 +205,7 @@ class MultiTaskPretrainer(BaseModel):
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
 
     def _predict(self, tokens: Tokens, samples: list[PointDataSample] | None) -> list[PointDataSample]:
-        parts = {name: part.float() for name, part in pooled_parts(tokens).items()}
+        parts = {name: part.float() for name, part in tokens.pools().items()}
         samples = samples or [PointDataSample() for _ in range(len(tokens.patch))]
         for index, sample in enumerate(samples):
             sample.pooled = {name: part[index] for name, part in parts.items()}
