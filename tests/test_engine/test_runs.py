@@ -10,6 +10,7 @@ import pytest
 import torch
 from _helpers import ROOT, assert_same, assert_same_training, load, logged, run_train, start_train, wait_for
 from mmengine.hooks import Hook
+from toy_parts import ToyModel
 
 from mmpt.utils.checkpoint import latest_checkpoint
 from mmpt.utils.errors import MMPTError, NonFiniteLossError, explain
@@ -232,3 +233,35 @@ def test_log_has_what_a_user_follows(toy):
     )
     assert 'toy/score' in lines[1] and lines[1]['step'] == 4
     assert 'eta: 0:00' in text(runner.work_dir)
+
+
+def test_an_accumulated_run_stops_behind_an_update_and_resumes_exactly(toy, monkeypatch):
+    """Ctrl-C comes in the first of three parts; the sum of two would be in no checkpoint."""
+    summed = ('optim_wrapper.accumulative_counts=3', 'default_hooks.checkpoint.interval=9')
+    straight = toy('train_cfg.max_iters=18', *summed, name='straight')
+    straight.train()
+    runner, forward = toy('train_cfg.max_iters=18', *summed), ToyModel.forward
+    calls = []
+
+    def press(self, inputs, data_samples=None, mode='tensor'):
+        if mode == 'loss':
+            calls.append(None)
+            if len(calls) == 7:
+                signal.raise_signal(signal.SIGINT)
+        return forward(self, inputs, data_samples, mode)
+
+    monkeypatch.setattr(ToyModel, 'forward', press)
+    with pytest.raises(MMPTError, match='Stopped after iteration 9 of 18'):
+        runner.train()
+    monkeypatch.undo()
+    last = latest_checkpoint(runner.work_dir)
+    again = toy('train_cfg.max_iters=18', *summed, resume=True, load_from=last, experiment_name='again')
+    again.train()
+    one, other = (load(Path(r.work_dir) / 'iter_18.pth') for r in (again, straight))
+    assert_same_training(one, other)
+
+
+def test_a_checkpoint_between_two_updates_is_refused(toy):
+    runner = toy('optim_wrapper.accumulative_counts=4', 'default_hooks.checkpoint.interval=6')
+    with pytest.raises(MMPTError, match=r'checkpoint.interval=6 falls between two updates.*accumulative_counts=4'):
+        runner.train()

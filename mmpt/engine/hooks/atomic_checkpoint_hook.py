@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmpt.engine.distributed import unwrap
 from mmpt.registry import HOOKS
 from mmpt.utils.checkpoint import match_state_dict, model_state, require_match
-from mmpt.utils.errors import CheckpointError
+from mmpt.utils.errors import CheckpointError, ConfigError
 from mmpt.utils.io import AtomicLocalBackend, atomic_write, remove_leftovers
 
 __all__ = ['AtomicCheckpointHook']
@@ -63,6 +63,13 @@ class AtomicCheckpointHook(CheckpointHook):
         elif self.out_dir != runner.work_dir:
             self.out_dir = os.path.join(self.out_dir, os.path.basename(os.path.normpath(runner.work_dir)))
         runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
+        summed = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if not self.by_epoch and self.interval > 0 and self.interval % summed:
+            raise ConfigError(
+                f'default_hooks.checkpoint.interval={self.interval} falls between two updates, expected a multiple of '
+                f'optim_wrapper.accumulative_counts={summed}: a sum of gradients is in no checkpoint, so that a '
+                'resumed run would differ.'
+            )
         self.file_backend = _LateRemoval()
         info = runner.message_hub.runtime_info
         if self.save_best and len(self.key_indicators) == 1:

@@ -91,7 +91,8 @@ class InterruptHook(Hook):
             number = int(all_ranks_max(torch.tensor(self._signal, device=get_device())))
         else:
             return
-        if not number or self.is_last_train_iter(runner):
+        # The part of an accumulated gradient is in no checkpoint: stop behind the update that it is for.
+        if not number or self.is_last_train_iter(runner) or not runner.optim_wrapper.should_update():
             return
         self.release()
         saved = [hook.save_now(runner) for hook in runner.hooks if isinstance(hook, AtomicCheckpointHook)]
