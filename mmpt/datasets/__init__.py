@@ -3,8 +3,29 @@
 from . import transforms
 from .base import PointCloudDataset
 from .concat import ConcatDataset
+from .kitti import KITTI
+from .mvcnn import ShapeNetMVCNN
 from .npz import NpzShapes
+from .nuscenes import NuScenes
+from .pcn import PCN
 from .shapenet import ShapeNet
+from .shapenet_completion import ShapeNetCompletion
+from .shapenet_part import ShapeNetPart
+from .shapenet_recon import ShapeNetReCon
 from .synthetic.dataset import SyntheticShapes
 
-__all__ = ['ConcatDataset', 'NpzShapes', 'PointCloudDataset', 'ShapeNet', 'SyntheticShapes', 'transforms']
+__all__ = [
+    'KITTI',
+    'PCN',
+    'ConcatDataset',
+    'NpzShapes',
+    'NuScenes',
+    'PointCloudDataset',
+    'ShapeNet',
+    'ShapeNetCompletion',
+    'ShapeNetMVCNN',
+    'ShapeNetPart',
+    'ShapeNetReCon',
+    'SyntheticShapes',
+    'transforms',
+]

@@ -4,10 +4,12 @@ from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_samp
 from .completion import VIEWPOINTS, CropViewpoint, LoadPartial, RandomMirror, ResamplePoints
 from .geometric import Jitter, RandomRotation, RotateUp, ScaleAndTranslate, TranslateByExtent, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
+from .lidar import CropRange
 from .loading import LoadImages, LoadPoints, resize_image
 from .meshes import SampleSurface, sample_surface
 from .packing import PackInputs
 from .point_colors import ContrastPointColors, DropPointColors, JitterPointColors, ShiftPointColors
+from .projection import ProjectPoints, project
 from .rendering import RenderViews, draw_cameras, render_views
 from .sampling import FirstPoints, PickViews, PointDropout, RandomSample
 from .scenes import CentreFloor, CropBlock, CropSphere, FlipXY, GridSample
@@ -20,6 +22,7 @@ __all__ = [
     'ColorJitter',
     'ContrastPointColors',
     'CropBlock',
+    'CropRange',
     'CropSphere',
     'CropViewpoint',
     'DropPointColors',
@@ -35,6 +38,7 @@ __all__ = [
     'PackInputs',
     'PickViews',
     'PointDropout',
+    'ProjectPoints',
     'RandomFlip',
     'RandomMirror',
     'RandomRotation',
@@ -53,6 +57,7 @@ __all__ = [
     'check_points',
     'draw_cameras',
     'name_sample',
+    'project',
     'render_views',
     'resize_image',
     'run_pipeline',
