@@ -83,7 +83,7 @@ def read_shape(part: Part, index: int) -> dict[str, Any]:
         info = step(info)
     if 'points' in info:
         check_points(info)
-    elif 'vertices' not in info:
+    elif 'vertices' not in info and 'partials' not in info:
         raise ValueError(
             f'{name_sample(info)} has neither points nor a mesh when its files are read; let the pipeline of '
             f'{part.where} begin with LoadPoints.'
