@@ -80,10 +80,9 @@ class ShardWriter:
         self.next_source = self.num_records = self.num_bytes = 0
         self._shards: list[dict[str, Any]] = []
         self._skipped: list[dict[str, Any]] = []
-        self._pending: list[bytes] = []
-        self._rows: list[bytes] = []
-        self._pending_bytes = 0
+        self._pending: list[tuple[bytes, bytes]] = []  # rows and their records
         self._size = 0  # of the shard that is being written, with what is pending
+        self._written = self._rows_written = 0  # bytes of it and rows of the index that are on the disk
         self._digest = hashlib.sha256()
         self._shard: FileIO | None = None
         self._index: FileIO | None = None
@@ -132,14 +131,12 @@ class ShardWriter:
         if self._size and self._size + len(record) > self.shard_bytes:
             self._close_shard()
         row = Row(self._size, len(record), source, label, len(self._shards), zlib.crc32(record))
-        self._rows.append(row.pack())
-        self._pending.append(record)
-        self._pending_bytes += len(record)
+        self._pending.append((row.pack(), record))
         self._size += len(record)
         self.num_records += 1
         self.num_bytes += len(record)
         self.next_source = source + 1
-        if self._pending_bytes >= _COMMIT_BYTES or time.monotonic() - self._last_commit > _COMMIT_SECONDS:
+        if self._size - self._written >= _COMMIT_BYTES or time.monotonic() - self._last_commit > _COMMIT_SECONDS:
             self.commit()
 
     def skip(self, source: int, reason: str) -> None:
@@ -158,28 +155,27 @@ class ShardWriter:
         return list(self._skipped)
 
     def commit(self) -> None:
-        """Write what is pending, records first."""
+        """Write what is pending, records first. Interrupted and called again, it starts over with the same."""
         self._last_commit = time.monotonic()
         if not self._pending:
             return
-        start = self._size - self._pending_bytes
+        records = [record for _, record in self._pending]
         path = self.folder / _shard_name(len(self._shards))
+        assert self._index is not None
         with self._said(path):
             if self._shard is None:
                 self._shard = FileIO(path, 'ab')
-            try:
-                for record in self._pending:
-                    _write(self._shard, record)
-                os.fsync(self._shard.fileno())
-            except OSError:
-                self._shard.truncate(start)
-                raise
-            for record in self._pending:
-                self._digest.update(record)
-            assert self._index is not None
-            _write(self._index, b''.join(self._rows))
-            os.fsync(self._index.fileno())
-        self._pending, self._rows, self._pending_bytes = [], [], 0
+            _replace_end(self._shard, self._written, records)
+            _replace_end(self._index, self._rows_written * ROW, [row for row, _ in self._pending])
+        digest = self._digest.copy()
+        for record in records:
+            digest.update(record)
+        self._digest, self._pending, self._written, self._rows_written = (
+            digest,
+            [],
+            self._written + sum(map(len, records)),
+            self._rows_written + len(records),
+        )
 
     def finish(self) -> None:
         """Close the pack: from now on it can be read.
@@ -187,6 +183,8 @@ class ShardWriter:
         Raises:
             ValueError: there is no record.
         """
+        if self.finished:
+            return
         if not self.num_records:
             raise ValueError(f'{self.folder}: no shape could be packed; correct the data set.')
         self._close_shard()
@@ -204,7 +202,8 @@ class ShardWriter:
         if self._size:
             name = _shard_name(len(self._shards))
             self._shards.append({'name': name, 'bytes': self._size, 'sha256': self._digest.hexdigest()})
-            self._size, self._digest = 0, hashlib.sha256()
+            self._size = self._written = 0
+            self._digest = hashlib.sha256()
             self._write_pack()
 
     def _write_pack(self, index: dict[str, Any] | None = None, complete: bool = False) -> None:
@@ -232,7 +231,7 @@ class ShardWriter:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            text = f'The disk is full; {self.num_records} shapes are packed and stay: make room and run '
+            text = f'The disk is full; {self._rows_written} shapes are packed and stay: make room and run '
             text += f'`{shlex.join(self._command)}` again, which goes on from there. It happened while writing'
             raise OSError(error.errno, text, str(path)) from error
 
@@ -270,32 +269,31 @@ class ShardWriter:
             self.num_bytes = sum(shard['bytes'] for shard in pack['shards'])
             (self.folder / _SKIPPED_FILE).unlink(missing_ok=True)
             return
-        rows = self._whole_rows()
-        self._count(rows, pack['shards'])
-        if (self.folder / INDEX_FILE).exists():
-            os.truncate(self.folder / INDEX_FILE, len(rows) * ROW)
+        before, rows = self._whole_rows()
+        self._take_over(before, rows, pack['shards'])
         self._keep_skipped()
 
-    def _whole_rows(self) -> list[Row]:
-        """The rows of the index whose records are in their shards, up to the first of which that is not so."""
+    def _whole_rows(self) -> tuple[int, list[Row]]:
+        """The rows of the last shard that has any whose record is in its file, and how many rows come before them."""
         path = self.folder / INDEX_FILE
         data = path.read_bytes() if path.exists() else b''
-        rows: list[Row] = []
-        sizes: dict[int, int] = {}
+        before, rows, shard, size = 0, [], -1, 0
         for start in range(0, len(data) - ROW + 1, ROW):
             row = Row.unpack(data, start)
             if row is None:
                 break
-            if row.shard not in sizes:
-                shard = self.folder / _shard_name(row.shard)
-                sizes[row.shard] = shard.stat().st_size if shard.exists() else 0
-            if row.offset + row.length > sizes[row.shard]:
+            if row.shard != shard:
+                shard, file = row.shard, self.folder / _shard_name(row.shard)
+                size = file.stat().st_size if file.exists() else 0
+            if row.offset + row.length > size:
                 break
+            if rows and rows[-1].shard != shard:
+                before, rows = before + len(rows), []
             rows.append(row)
-        return rows
+        return before, rows
 
-    def _count(self, rows: list[Row], known: list[dict[str, Any]]) -> None:
-        """Take over what is there: full shards with their digests, then the last shard, record by record."""
+    def _take_over(self, before: int, rows: list[Row], known: list[dict[str, Any]]) -> None:
+        """Count what is there, the last shard record by record, and cut off what lies behind it."""
         last = rows[-1].shard if rows else 0
         for number in range(last):
             name = _shard_name(number)
@@ -304,23 +302,27 @@ class ShardWriter:
             else:
                 data = (self.folder / name).read_bytes()
                 self._shards.append({'name': name, 'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()})
-        first = next((k for k, row in enumerate(rows) if row.shard == last), 0)
         path = self.folder / _shard_name(last)
-        data = memoryview(path.read_bytes()) if rows else memoryview(b'')
-        for k, row in enumerate(rows[first:], start=first):
+        content = memoryview(path.read_bytes() if rows else b'')
+        for k, row in enumerate(rows):
             # After a power cut a file may have its length and not its content.
-            if zlib.crc32(data[row.offset : row.offset + row.length]) != row.crc32:
+            if zlib.crc32(content[row.offset : row.offset + row.length]) != row.crc32:
                 del rows[k:]
                 break
             self._size = row.offset + row.length
-        self._digest.update(data[: self._size])
-        self.num_records, self.num_bytes = len(rows), sum(row.length for row in rows)
-        self.next_source = rows[-1].source + 1 if rows else 0
+        self._digest.update(content[: self._size])
+        self._written, self._rows_written = self._size, before + len(rows)
+        self.num_records = self._rows_written
+        self.num_bytes = sum(shard['bytes'] for shard in self._shards) + self._size
         for shard in self.folder.glob('shard-*.bin'):
             if shard.name > path.name:
                 shard.unlink()
-        if path.exists():
-            os.truncate(path, self._size)
+        for file, size in ((path, self._size), (self.folder / INDEX_FILE, self._rows_written * ROW)):
+            if file.exists():
+                os.truncate(file, size)
+        if self._rows_written:
+            index = (self.folder / INDEX_FILE).read_bytes()
+            self.next_source = Row.unpack(index, len(index) - ROW).source + 1
 
     def _keep_skipped(self) -> None:
         """Shapes that were left out behind the last record are tried again."""
@@ -340,10 +342,18 @@ def _shard_name(number: int) -> str:
     return f'shard-{number:05d}.bin'
 
 
-def _write(file: FileIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+def _replace_end(file: FileIO, start: int, parts: list[bytes]) -> None:
+    """Make ``parts`` what a file holds from ``start`` on, to the disk; on an error, it ends at ``start``."""
+    file.truncate(start)
+    try:
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[file.write(view) :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(start)
+        raise
 
 
 def _lists(value: Any) -> Any:
