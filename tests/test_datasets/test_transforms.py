@@ -10,7 +10,6 @@ from mmpt.datasets.transforms import (
     FirstPoints,
     Jitter,
     LoadImages,
-    LoadPoints,
     MultiView,
     PackInputs,
     PickViews,
@@ -234,43 +233,6 @@ def test_render_views_does_not_depend_on_where_the_cloud_is():
     moved = sphere(num=2048, points=sphere(num=2048)['points'] * np.float32(3) + np.float32(5))
     apart = RenderViews(2, 32)(moved)['images'].astype(int) - RenderViews(2, 32)(sphere(num=2048))['images']
     assert abs(apart).mean() < 1
-
-
-@pytest.mark.parametrize('channels', [3, 6])
-def test_load_points_splits_the_row(tmp_path, channels):
-    array = np.random.default_rng(0).standard_normal((12, channels))
-    np.save(tmp_path / 'a.npy', array)
-    results = LoadPoints(channels)({'points_path': str(tmp_path / 'a.npy'), 'sample_id': 'a'})
-    assert results['points'].dtype == np.float32
-    np.testing.assert_allclose(results['points'], array[:, :3], rtol=1e-6)
-    assert ('normals' in results) == (channels == 6)
-
-
-@pytest.mark.parametrize(
-    ('array', 'reason'),
-    [
-        (np.zeros((8, 6)), '3 channels'),
-        (np.zeros((8, 2)), '3 channels'),
-        (np.zeros(24), 'array of numbers'),
-        (np.zeros((0, 3)), 'empty cloud'),
-        (np.array([[0, 0, 0], [0, np.nan, 0]]), 'NaN'),
-        (np.array([[0, 0, np.inf]]), 'infinity in 1 of 1'),
-        (np.array([[{}, 1, 2]], dtype=object), 'plain .npy'),
-        (np.array([['a', 'b', 'c']]), 'array of numbers'),
-    ],
-)
-def test_load_points_refuses_in_one_sentence_that_names_the_file(tmp_path, array, reason):
-    np.save(tmp_path / 'cloud.npy', array, allow_pickle=True)
-    with pytest.raises(ValueError, match=reason) as error:
-        LoadPoints()({'points_path': str(tmp_path / 'cloud.npy'), 'sample_id': 'lamp-3'})
-    text = sentence(error)
-    assert 'cloud.npy' in text and 'lamp-3' in text
-
-
-def test_load_points_says_which_file_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'gone\.npy') as error:
-        LoadPoints()({'points_path': str(tmp_path / 'gone.npy'), 'sample_id': 'lamp-3'})
-    sentence(error)
 
 
 def test_pack_inputs_gives_contract_one():
