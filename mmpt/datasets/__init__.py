@@ -3,11 +3,15 @@
 from . import transforms
 from .base import PointCloudDataset
 from .concat import ConcatDataset
+from .folder import PointCloudFolder
 from .kitti import KITTI
+from .modelnet import ModelNet
+from .modelnet_fewshot import ModelNetFewShot
 from .mvcnn import ShapeNetMVCNN
 from .npz import NpzShapes
 from .nuscenes import NuScenes
 from .pcn import PCN
+from .scanobjectnn import ScanObjectNN
 from .shapenet import ShapeNet
 from .shapenet_completion import ShapeNetCompletion
 from .shapenet_part import ShapeNetPart
@@ -18,9 +22,13 @@ __all__ = [
     'KITTI',
     'PCN',
     'ConcatDataset',
+    'ModelNet',
+    'ModelNetFewShot',
     'NpzShapes',
     'NuScenes',
     'PointCloudDataset',
+    'PointCloudFolder',
+    'ScanObjectNN',
     'ShapeNet',
     'ShapeNetCompletion',
     'ShapeNetMVCNN',
