@@ -11,6 +11,8 @@ from .mvcnn import ShapeNetMVCNN
 from .npz import NpzShapes
 from .nuscenes import NuScenes
 from .pcn import PCN
+from .s3dis import S3DIS
+from .scannet import ScanNet
 from .scanobjectnn import ScanObjectNN
 from .shapenet import ShapeNet
 from .shapenet_completion import ShapeNetCompletion
@@ -21,6 +23,7 @@ from .synthetic.dataset import SyntheticShapes
 __all__ = [
     'KITTI',
     'PCN',
+    'S3DIS',
     'ConcatDataset',
     'ModelNet',
     'ModelNetFewShot',
@@ -28,6 +31,7 @@ __all__ = [
     'NuScenes',
     'PointCloudDataset',
     'PointCloudFolder',
+    'ScanNet',
     'ScanObjectNN',
     'ShapeNet',
     'ShapeNetCompletion',

@@ -1,0 +1,40 @@
+# One fold of Point-BERT's few-shot protocol on ModelNet40: the support for training, both parts in one val loop.
+# Expects data/ModelNetFewshot; docs/datasets/modelnet_fewshot.md names the files in it.
+# The generated twin, without a download, is categories_val.py beside this file.
+# A result is mean and standard deviation over the ten folds of a way and a shot; set them in all three places.
+num_points = 1024
+
+train_pipeline = [
+    dict(type='UnitSphere'),
+    dict(type='RandomSample', num_points=num_points),
+    dict(type='ScaleAndTranslate'),
+    dict(type='PackInputs'),
+]
+val_pipeline = [
+    dict(type='UnitSphere'),
+    dict(type='FirstPoints', num_points=num_points),
+    dict(type='PackInputs'),
+]
+fewshot = dict(type='ModelNetFewShot', data_root='data/ModelNetFewshot', way=5, shot=10, fold=0)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='StepSampler', shuffle=True),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(split='train', pipeline=train_pipeline, **fewshot),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(
+        type='ConcatDataset',
+        datasets=[
+            dict(split='train', pipeline=val_pipeline, **fewshot),
+            dict(split='test', pipeline=val_pipeline, **fewshot),
+        ],
+    ),
+)
