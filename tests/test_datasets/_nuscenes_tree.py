@@ -1,0 +1,77 @@
+"""nuScenes in its released layout, from poses that a test knows. Quaternions come from scipy, not from our own code."""
+
+import json
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+CHANNELS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_BACK_RIGHT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_FRONT_LEFT')
+CATEGORIES = (
+    'noise',
+    'animal',
+    'vehicle.car',
+    'human.pedestrian.adult',
+    'flat.driveable_surface',
+    'movable_object.barrier',
+)
+
+
+def pose(translation, euler_z=0.0, rotation=None):
+    """A (4, 4) pose: turned about z by degrees, or by a rotation matrix."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler('z', euler_z, degrees=True).as_matrix() if rotation is None else rotation
+    matrix[:3, 3] = translation
+    return matrix
+
+
+def _stored(matrix):
+    quaternion = Rotation.from_matrix(matrix[:3, :3]).as_quat()  # x y z w
+    return {'translation': matrix[:3, 3].tolist(), 'rotation': quaternion[[3, 0, 1, 2]].tolist()}
+
+
+class Release:
+    """Rows of the tables; ``write`` puts most of them on disk in shuffled order, indented as in the release."""
+
+    def __init__(self, root, version='v1.0-mini'):
+        self.root, self.version = root, version
+        names = ('scene', 'sample', 'sample_data', 'ego_pose', 'calibrated_sensor', 'sensor', 'sample_annotation')
+        self.tables = {name: [] for name in (*names, 'instance', 'category', 'log')}
+        for channel in ('LIDAR_TOP', *CHANNELS, 'RADAR_FRONT'):
+            self.add('sensor', f'sensor-{channel}', channel=channel, modality=channel.split('_')[0].lower())
+        for index, name in enumerate(CATEGORIES):
+            self.add('category', f'category-{name}', name=name, description='', index=index)
+
+    def add(self, table, token, **fields):
+        self.tables[table].append({'token': token, **fields})
+
+    def scene(self, name):
+        self.add('scene', f'token-{name}', name=name, description='', log_token='log', nbr_samples=1)
+
+    def frame(self, token, scene, timestamp, sensors, key=True):
+        """``sensors``: channel -> (file name, sensor to vehicle, vehicle to world, intrinsics or [])."""
+        if key:
+            self.add('sample', token, timestamp=timestamp, scene_token=f'token-{scene}', prev='', next='')
+        for channel, (file, inner, outer, intrinsic) in sensors.items():
+            own = f'{token}-{channel}-{"key" if key else "sweep"}'
+            self.add('calibrated_sensor', f'cs-{own}', sensor_token=f'sensor-{channel}', camera_intrinsic=intrinsic,
+                     **_stored(inner))  # fmt: skip
+            self.add('ego_pose', f'pose-{own}', timestamp=timestamp, **_stored(outer))
+            self.add('sample_data', f'data-{own}', sample_token=token, ego_pose_token=f'pose-{own}',
+                     calibrated_sensor_token=f'cs-{own}', filename=file, fileformat=file.split('.')[-1],
+                     width=0, height=0, timestamp=timestamp, is_key_frame=key, prev='', next='')  # fmt: skip
+
+    def box(self, token, category, matrix, width_length_height):
+        number = len(self.tables['instance'])
+        self.add('instance', f'instance-{number}', category_token=f'category-{category}', nbr_annotations=1)
+        self.add('sample_annotation', f'annotation-{number}', sample_token=token, instance_token=f'instance-{number}',
+                 attribute_tokens=[], size=list(width_length_height), num_lidar_pts=1, **_stored(matrix))  # fmt: skip
+
+    def write(self):
+        folder = self.root / self.version
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in self.tables.items():
+            if name not in ('scene', 'sample_annotation'):
+                rows = [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
+            (folder / f'{name}.json').write_text(json.dumps(rows, indent=0))
+        (self.root / 'samples').mkdir(exist_ok=True)
+        return self.root
