@@ -54,9 +54,10 @@ class NuScenes(PointCloudDataset):
     world, to the vehicle when the picture was taken, to the camera, to pixels. Times (x, y, z, 1) it gives (u w, v w,
     w), where (u, v) is the place in the picture as stored, in pixels from the centre of the first one, and w the
     distance in front of the camera in metres. Annotated frames have ``boxes`` (K, 7) in the frame of the LiDAR, upright
-    there (an annotation leans with the road, by a degree or so), also those that no point lies in, and ``box_labels`` (K,): positions in ``metainfo['classes']``, whose first ten are the
-    classes of the detection benchmark, or -1 for a category that it leaves out. ``semantic`` (N,) int64 are the 16
-    classes of the lidarseg benchmark, -1 for what it ignores.
+    there (an annotation leans with the road, by a degree or so), also those that no point lies in; and ``box_labels``
+    (K,): positions in ``metainfo['classes']``, whose first ten are the classes of the detection benchmark, or -1 for a
+    category that it leaves out. ``semantic`` (N,) int64 are the 16 classes of the lidarseg benchmark, -1 for what it
+    ignores.
 
     Args:
         data_root (str): the folder of the release; packed: what pack.py wrote.
