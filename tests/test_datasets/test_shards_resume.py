@@ -163,7 +163,8 @@ def test_folders_of_other_data_are_left_alone(made, tmp_path):
     assert (tmp_path / 'thesis' / 'text.tex').read_text() == 'years of work'
 
 
-def test_two_processes_do_not_write_one_folder(tmp_path):
+def test_two_processes_do_not_write_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, '_LOCK_SECONDS', 0.1)
     with ShardWriter(tmp_path / 'train', **facts()), pytest.raises(ValueError, match='another process'):
         write(tmp_path / 'train')
 

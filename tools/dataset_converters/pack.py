@@ -61,12 +61,14 @@ class Records:
     def __getitem__(self, index: int) -> tuple[int, bytes | Bad, int | None]:
         """Read a shape, or say why that is impossible."""
         from mmpt.datasets.shards import encode_record
-        from mmpt.utils.errors import explain
+        from mmpt.utils.errors import ConfigError, explain
 
         try:
             info = read_shape(self.part, index)
             label = info.get('label')
             return index, encode_record(info), None if label is None else operator.index(label)
+        except ConfigError:
+            raise  # Concerns every shape.
         except (ValueError, OSError) as error:
             reason = explain(error)
             if reason is None:
@@ -77,6 +79,7 @@ class Records:
 def read_shape(part: Part, index: int) -> dict[str, Any]:
     """What of a shape is stored: the raw class's dictionary after its loading steps, without paths."""
     from mmpt.datasets.transforms import check_points, name_sample
+    from mmpt.utils import ConfigError
 
     info = part.dataset.load_info(index)
     for step in part.steps:
@@ -84,7 +87,7 @@ def read_shape(part: Part, index: int) -> dict[str, Any]:
     if 'points' in info:
         check_points(info)
     elif 'vertices' not in info and 'partials' not in info:
-        raise ValueError(
+        raise ConfigError(
             f'{name_sample(info)} has neither points nor a mesh when its files are read; let the pipeline of '
             f'{part.where} begin with LoadPoints.'
         )

@@ -25,6 +25,8 @@ __all__ = ['ShardWriter']
 _SKIPPED_FILE = 'skipped.jsonl'
 # Bytes and seconds after which records are written for good.
 _COMMIT_BYTES, _COMMIT_SECONDS = 64 << 20, 10.0
+# The workers of a process that was killed notice it after five seconds, and hold its lock until then.
+_LOCK_SECONDS = 12.0
 
 
 class ShardWriter:
@@ -94,7 +96,7 @@ class ShardWriter:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder.with_name(f'.{self.folder.name}.lock'))
         try:
-            self._lock.acquire(timeout=0.05)
+            self._lock.acquire(timeout=_LOCK_SECONDS)
         except Timeout as error:
             raise ValueError(f'{self.folder} is being packed by another process; wait for its end.') from error
         try:
