@@ -10,7 +10,9 @@ import numpy as np
 
 from .arrays import read_npy, read_npz
 from .checks import bad_file
+from .glb import read_glb
 from .las import read_las
+from .obj import read_obj
 from .off import read_off, read_stl
 from .pcd import read_pcd
 from .ply import read_ply
@@ -93,8 +95,10 @@ _READERS: dict[str, Callable[..., Any]] = {
     '.npy': read_npy,
     '.npz': _read_npz,
     '.ply': read_ply,
+    '.obj': read_obj,
     '.off': read_off,
     '.stl': read_stl,
+    '.glb': read_glb,
     '.pcd': read_pcd,
     '.xyz': read_rows,
     '.txt': read_rows,

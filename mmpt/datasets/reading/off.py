@@ -10,7 +10,7 @@ import numpy as np
 
 from .checks import bad_file, describe, read_bytes
 from .faces import fan
-from .text import parse_rows
+from .text import full_lines, parse_lists, parse_rows
 
 __all__ = ['read_off', 'read_stl']
 
@@ -18,7 +18,7 @@ _AGAIN = 'the file is damaged or cut off, so copy or download it again'
 # The word, then the counts in the same line or in the next; ModelNet has files that begin "OFF490 518 0".
 _OFF = re.compile(r'\s*(ST)?(C)?(N)?OFF\s*(\d+)\s+(\d+)(\s+\d+)?\s*$')
 _TRIANGLE = np.dtype([('normal', '<f4', 3), ('corners', '<f4', (3, 3)), ('attribute', '<u2')])
-_VERTEX = re.compile(rb'^\s*vertex\s+(.*)$', re.MULTILINE | re.IGNORECASE)
+_VERTEX = re.compile(rb'\s*vertex\s+(.*)', re.IGNORECASE)
 
 
 def read_off(path: str | os.PathLike) -> dict[str, Any]:
@@ -37,12 +37,7 @@ def read_off(path: str | os.PathLike) -> dict[str, Any]:
     """
     expected = 'an .off file'
     content = read_bytes(path, expected)
-    numbered = [
-        (number, line)
-        for number, line in enumerate(content.decode('latin1').splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith('#')
-    ]
-    numbers, lines = [number for number, _ in numbered], [line.split('#', 1)[0] for _, line in numbered]
+    lines, numbers = full_lines(content.decode('latin1'))
     used, match = 1, _OFF.match(lines[0]) if lines else None
     if match is None and len(lines) > 1:
         used, match = 2, _OFF.match(f'{lines[0]} {lines[1]}')
@@ -55,7 +50,7 @@ def read_off(path: str | os.PathLike) -> dict[str, Any]:
     if vertices == 0:
         return {'points': np.zeros((0, 3))}
     body = lines[used : used + vertices]
-    rows = parse_rows(body, len(body[0].split()), path, numbers[used])
+    rows = parse_rows(body, len(body[0].split()), path, numbers[used:])
     skip = 3 if match[3] else 0
     if rows.shape[1] < 3 + skip + (3 if match[2] else 0):
         found = f'{rows.shape[1]} numbers a vertex'
@@ -67,32 +62,8 @@ def read_off(path: str | os.PathLike) -> dict[str, Any]:
         parts['colors'] = rows[:, 3 + skip : 6 + skip]
     if faces:
         at = used + vertices
-        parts['faces'] = _read_faces(lines[at : at + faces], numbers[at : at + faces], path, expected)
+        parts['faces'] = fan(*parse_lists(lines[at : at + faces], path, numbers[at:]))
     return parts
-
-
-def _read_faces(lines: list[str], numbers: list[int], path: str | os.PathLike, expected: str) -> np.ndarray:
-    """Lines of a length and so many indices; a colour may follow."""
-    rows = [line.split() for line in lines]
-    try:
-        lengths = np.array([row[0] for row in rows]).astype(np.int64)
-        if lengths.min() < 0 or any(len(row) <= length for row, length in zip(rows, lengths.tolist())):
-            raise ValueError
-        corners = [word for row, length in zip(rows, lengths.tolist()) for word in row[1 : length + 1]]
-        return fan(lengths, np.array(corners or ['0']).astype(np.int64))
-    except (ValueError, OverflowError):
-        number, row = next(pair for pair in zip(numbers, rows) if not _is_face(pair[1]))
-        raise bad_file(
-            f'{os.fspath(path)}, line {number}',
-            'a face of an .off file (how many corners, and their vertices)',
-            repr(' '.join(row)[:60]),
-            _AGAIN,
-        ) from None
-
-
-def _is_face(row: list[str]) -> bool:
-    words = row[: 1 + (int(row[0]) if re.fullmatch(r'\d{1,9}', row[0]) else 0)]
-    return len(words) == 1 + int(row[0] if len(words) > 1 else 0) and all(re.fullmatch(r'-?\d{1,18}', w) for w in words)
 
 
 def read_stl(path: str | os.PathLike) -> dict[str, Any]:
@@ -102,7 +73,7 @@ def read_stl(path: str | os.PathLike) -> dict[str, Any]:
         path (str | PathLike): the file.
 
     Returns:
-        dict: points (V, 3), every vertex once, and faces (F, 3) int64.
+        dict: points (3 F, 3), the corners of the triangles, and faces (F, 3) int64.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -114,15 +85,17 @@ def read_stl(path: str | os.PathLike) -> dict[str, Any]:
     if len(content) >= 84 and len(content) == 84 + claimed * _TRIANGLE.itemsize:
         corners = np.frombuffer(content, _TRIANGLE, claimed, 84)['corners'].reshape(-1, 3)
     elif content.lstrip()[:5].lower() == b'solid' and b'facet' in content[:4096].lower():
-        words = [line.decode('latin1') for line in _VERTEX.findall(content)]
+        found = [
+            (number, match[1].decode('latin1'))
+            for number, match in enumerate(map(_VERTEX.match, content.splitlines()), start=1)
+            if match
+        ]
+        numbers, words = [number for number, _ in found], [line for _, line in found]
         if b'endsolid' not in content[-512:].lower() or len(words) % 3:
             raise bad_file(path, expected, f'text that ends after {len(words):,} vertices without "endsolid"', _AGAIN)
-        corners = parse_rows(words, 3, f'{os.fspath(path)} (lines that begin with vertex)', 1)
+        corners = parse_rows(words, 3, path, numbers)
     else:
         left = max(len(content) - 84, 0)
         found = f'{describe(content[:64])} and {left:,} bytes where its header claims {claimed:,} triangles of 50'
         raise bad_file(path, expected, found, _AGAIN)
-    if not len(corners):
-        return {'points': corners}
-    points, faces = np.unique(corners, axis=0, return_inverse=True)
-    return {'points': points, 'faces': faces.reshape(-1, 3).astype(np.int64)}
+    return {'points': corners, 'faces': np.arange(len(corners)).reshape(-1, 3)}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import bad_file, describe, read_bytes
-from .text import parse_rows
+from .text import full_lines, parse_rows
 
 __all__ = ['read_pcd', 'unpack_lzf']
 
@@ -90,11 +90,11 @@ def _read_header(content: bytes, path: str | os.PathLike) -> _Header:
 
 
 def _read_text(body: bytes, header: _Header, path: str | os.PathLike) -> list[np.ndarray]:
-    lines = [line for line in body.decode('latin1').splitlines() if line.strip()][: header.points]
+    lines, numbers = full_lines(body.decode('latin1'), header.lines + 1)
     if len(lines) < header.points:
         raise bad_file(path, _EXPECTED, f'{len(lines):,} lines for {header.points:,} points', _AGAIN)
     width = sum(count for _, _, count in header.fields)
-    rows = parse_rows(lines, width, path, header.lines + 1)
+    rows = parse_rows(lines[: header.points], width, path, numbers)
     columns, at = [], 0
     for _, kind, count in header.fields:
         column = rows[:, at : at + count]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .checks import bad_file, describe, read_bytes
 from .faces import fan
-from .text import parse_rows
+from .text import full_lines, parse_lists, parse_rows
 
 __all__ = ['read_ply']
 
@@ -116,49 +117,49 @@ class _Text:
     """The body of a text file, element by element."""
 
     def __init__(self, data: bytes, start: int, line: int, path: str | os.PathLike) -> None:
-        self.lines = data[start:].decode('latin1').splitlines()
-        self.line, self.path, self.next = line, path, 0
+        self.lines, self.numbers = full_lines(data[start:].decode('latin1'), line)
+        self.path, self.next = path, 0
 
     def read(self, element: _Element) -> dict[str, Any]:
         """The next element: numbers by name, and of lists (lengths, everything in a row)."""
-        lines = self.lines[self.next : self.next + element.count]
-        if not all(lines) or len(lines) < element.count:
-            # Empty lines are rare, so that they are looked for only where something is missing.
-            self.lines, self.next = [line for line in self.lines[self.next :] if line.strip()], 0
-            lines = self.lines[: element.count]
+        part = slice(self.next, self.next + element.count)
+        lines, numbers = self.lines[part], self.numbers[part]
         if len(lines) < element.count:
             found = f'{len(lines):,} lines for {element.count:,} of element {element.name!r}'
             raise bad_file(self.path, _EXPECTED, found, _AGAIN)
-        first, self.next, self.line = self.line, self.next + element.count, self.line + element.count
-        if all(prop.length is None for prop in element.properties):
-            rows = parse_rows(lines, len(element.properties), self.path, first)
+        self.next += element.count
+        lists = [prop for prop in element.properties if prop.length is not None]
+        if not lists:
+            rows = parse_rows(lines, len(element.properties), self.path, numbers)
             return {prop.name: rows[:, column] for column, prop in enumerate(element.properties)}
-        return self._read_lists(element, [line.split() for line in lines], first)
+        if not lines or element.properties[0] is lists[0]:
+            # Nearly always a list of vertices comes first, and what is behind it is of no use here.
+            return {lists[0].name: parse_lists(lines, self.path, numbers)}
+        return self._read_slowly(element, lines, numbers)
 
-    def _read_lists(self, element: _Element, rows: list[list[str]], first: int) -> dict[str, Any]:
-        values: dict[str, Any] = {prop.name: [] for prop in element.properties}
-        lengths: dict[str, list[int]] = {prop.name: [] for prop in element.properties}
-        for number, row in enumerate(rows, start=first):
-            at = 0
+    def _read_slowly(self, element: _Element, lines: list[str], numbers: Sequence[int]) -> dict[str, Any]:
+        """Lists that stand behind something else; the plain numbers are left out."""
+        lengths: dict[str, list[int]] = {prop.name: [] for prop in element.properties if prop.length is not None}
+        values: dict[str, list[float]] = {name: [] for name in lengths}
+        for number, line in zip(numbers, lines):
+            words, at = line.split(), 0
             for prop in element.properties:
                 try:
-                    length = 1 if prop.length is None else int(row[at])
-                    at += prop.length is not None
-                    if not 0 <= length <= len(row) - at:
+                    if prop.length is None:
+                        at += 1
+                        continue
+                    length = int(words[at])
+                    items = [float(word) for word in words[at + 1 : at + 1 + length]]
+                    if not 0 <= length == len(items):
                         raise ValueError
-                    values[prop.name] += map(float, row[at : at + length])
                 except (ValueError, IndexError) as error:
-                    found = ' '.join(row)[:60]
                     where = f'{os.fspath(self.path)}, line {number}'
-                    raise bad_file(where, f'the properties of {element.name!r}', repr(found), _AGAIN) from error
+                    found = repr(line.strip()[:60])
+                    raise bad_file(where, f'the properties of {element.name!r}', found, _AGAIN) from error
                 lengths[prop.name].append(length)
-                at += length
-        return {
-            prop.name: np.array(values[prop.name])
-            if prop.length is None
-            else (np.array(lengths[prop.name], np.int64), np.array(values[prop.name]))
-            for prop in element.properties
-        }
+                values[prop.name] += items
+                at += 1 + length
+        return {name: (np.array(lengths[name], np.int64), np.array(values[name])) for name in lengths}
 
 
 class _Binary:
