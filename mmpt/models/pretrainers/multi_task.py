@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -13,22 +13,17 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmpt.models.balancers import build_balancer
-from mmpt.models.heads import Head
 from mmpt.models.layers import StepDraws, select_hidden
-from mmpt.models.masking import complement
 from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
-from mmpt.structures import Mask, Patches, PointDataSample, Tokens
+from mmpt.structures import Patches, PointDataSample, Tokens
 
 from .frozen import load_frozen_tokenizer
-from .rebuild import absolute_patches, rebuild_cloud
+from .rebuild import absolute_patches
 from .step import Step
-from .wiring import check_view, sort_heads
+from .views import Views, cuts_patches
+from .wiring import sort_heads
 
 __all__ = ['MultiTaskPretrainer']
-
-_DEFAULT_VIEW = {'source': 'points', 'mask': None, 'encoder': 'online'}
-#: What the decoder reads; a view of this form is the same pass.
-_MASKED_VIEW = {**_DEFAULT_VIEW, 'mask': 'hidden'}
 
 
 @MODELS.register_module()
@@ -43,8 +38,13 @@ class MultiTaskPretrainer(BaseModel):
         encoder (dict): from ENCODERS; ``encoder.*`` in every checkpoint.
         heads (dict[str, dict | None]): task name to head, from HEADS; None leaves a task of the base config out. A
             decoder, tokenizer or image encoder that no head reads is left out as well: ablations need no more.
-        views (dict[str, dict]): view name to ``source`` (``points``, ``points_view2``, ``reconstruction``), ``mask``
-            (None, ``hidden``, ``complement``) and ``encoder`` (``online``, ``momentum``).
+        views (dict[str, dict]): view name to ``source`` (``points``; ``points_view2`` and so on; ``reconstruction``;
+            ``mixed``: patches of two clouds, Point-BERT), ``mask`` (None; ``hidden``: what this step's masking hides;
+            ``complement``: all but that; ``own``: a draw of its own) and ``encoder`` (``online``, ``momentum``).
+        joint_views (Sequence[Sequence[str]]): groups of views that are encoded as one batch, so that batch norms count
+            them together (CrossPoint); otherwise every view is a pass of its own.
+        necks (dict[str, dict | None]): parts between encoder and heads, from MODELS: modules with ``needs`` and
+            ``provides`` that are called with the step and return what they provide, such as frozen teachers.
         masking (dict | None): from MODELS.
         decoder (dict | None): from MODELS; predicts tokens of hidden patches. None with an encoder that carries mask
             tokens itself (unknown U2).
@@ -64,6 +64,8 @@ class MultiTaskPretrainer(BaseModel):
         encoder: dict,
         heads: dict[str, dict],
         views: dict[str, dict] | None = None,
+        joint_views: Sequence[Sequence[str]] = (),
+        necks: dict[str, dict] | None = None,
         masking: dict | None = None,
         decoder: dict | None = None,
         tokenizer: dict | None = None,
@@ -76,12 +78,12 @@ class MultiTaskPretrainer(BaseModel):
         super().__init__(data_preprocessor=MODELS.build(data_preprocessor or {'type': 'PointDataPreprocessor'}))
         self.encoder_cfg = deepcopy(dict(encoder))
         self.encoder = ENCODERS.build(encoder)
-        self.views = {name: {**_DEFAULT_VIEW, **view} for name, view in (views or {}).items()}
         self.masking = MODELS.build(masking) if masking else None
         self.decoder = MODELS.build(decoder) if decoder else None
         self.image_encoder = ENCODERS.build(image_encoder) if image_encoder else None
         self.rebuild = {'sampling': 'random', 'copies': True, 'stop_gradient': True, **(reconstruction or {})}
         self.draws = StepDraws()
+        self.views = Views(views or {}, joint_views, self.masking, self.rebuild, self.draws)
         self.tokenizer, self._tokenizer_source = None, {}
         if tokenizer:
             tokenizer = dict(tokenizer)
@@ -91,10 +93,15 @@ class MultiTaskPretrainer(BaseModel):
         if momentum_encoder:
             self.momentum = momentum_encoder['momentum']
             self.momentum_encoder = deepcopy(self.encoder).requires_grad_(False)
-        built: dict[str, Head] = {name: HEADS.build(head) for name, head in heads.items() if head}
+        built: dict[str, Any] = {name: HEADS.build(head) for name, head in heads.items() if head}
+        asked = {need for head in built.values() for need in head.needs}
+        chosen = {name: MODELS.build(neck) for name, neck in (necks or {}).items() if neck}
+        chosen = {name: neck for name, neck in chosen.items() if asked & set(neck.provides)}
         self._check_views()
-        self.order = sort_heads(built, self._offered(), self.views)
-        self._drop_unread({need for head in built.values() for need in head.needs})
+        order = sort_heads({**chosen, **built}, self._offered(), self.views.config)
+        self.order = [name for name in order if name in built]
+        self._drop_unread(asked | {need for neck in chosen.values() for need in neck.needs})
+        self.necks = nn.ModuleDict(chosen)
         self.heads = nn.ModuleDict({name: built[name] for name in self.order})
         self.balancer = build_balancer(balancer or 'sibling')
         self.balancer.set_tasks(self.order)
@@ -102,7 +109,7 @@ class MultiTaskPretrainer(BaseModel):
     # ---------------------------------------------------------------- building
 
     def _offered(self) -> set[str]:
-        offered = {'inputs', 'draws', 'patches'}
+        offered = {'inputs', 'draws', 'patches', 'image_rows', 'has_image', *self.views.offered()}
         if self.masking is not None:
             offered.add('mask')
             if self.decoder is not None or getattr(self.encoder, 'mask_token', None) is not None:
@@ -110,12 +117,11 @@ class MultiTaskPretrainer(BaseModel):
         if self.tokenizer is not None:
             offered |= {'ids'} | ({'token_features'} if hasattr(self.tokenizer, 'features') else set())
         if self.image_encoder is not None:
-            offered |= {'images', 'image_rows', 'has_image'}
+            offered.add('images')
         return offered
 
     def _check_views(self) -> None:
-        for name, view in self.views.items():
-            check_view(name, view)
+        for name, view in self.views.config.items():
             if view['mask'] and self.masking is None:
                 raise ValueError(f'views.{name} hides patches, but the config sets no masking.')
             if view['encoder'] == 'momentum' and self.momentum_encoder is None:
@@ -127,8 +133,8 @@ class MultiTaskPretrainer(BaseModel):
                     f'views.{name} encodes the reconstructed cloud, which has coordinates only; the encoder reads '
                     f'{self.encoder.in_channels} channels: set encoder.in_channels=3.'
                 )
-        masks = {view['mask'] for view in self.views.values()}
-        sources = {view['source'] for view in self.views.values()}
+        masks = {view['mask'] for view in self.views.config.values()}
+        sources = {view['source'] for view in self.views.config.values()}
         if 'reconstruction' in sources and getattr(self.masking, 'per_sample', False):
             raise ValueError(
                 'A view of the reconstruction needs equally many hidden patches in every sample: set '
@@ -136,7 +142,9 @@ class MultiTaskPretrainer(BaseModel):
             )
         if 'complement' in masks and getattr(self.masking, 'ratio', None) == 0:
             raise ValueError('A complement view shows what masking hides, and masking.ratio=0 hides nothing.')
-        if self.masking is not None and not getattr(self.encoder, 'supports_masking', False):
+        if 'mixed' in sources and not cuts_patches(self.encoder):
+            raise ValueError(f'A mixed view mixes patches, and {type(self.encoder).__name__} cuts none.')
+        if self.masking is not None and not cuts_patches(self.encoder):
             raise ValueError(
                 f'{type(self.encoder).__name__} cuts no patches and cannot be masked: leave masking out and use '
                 'unmasked views.'
@@ -144,10 +152,11 @@ class MultiTaskPretrainer(BaseModel):
 
     def _drop_unread(self, needs: set[str]) -> None:
         """Leave parts out that no head reads: their parameters would take part in no step."""
-        hides = needs & {'hidden', 'mask', *(name for name, view in self.views.items() if view['mask'])}
+        hides = needs & {'hidden', 'mask', *(name for name, view in self.views.config.items() if view['mask'])}
         if getattr(self.encoder, 'mask_token', None) is not None and not hides:
             raise ValueError('encoder.mask_token=True, but no head reads a view that hides patches: leave it out.')
-        readers = {'decoder': {'hidden'}, 'tokenizer': {'ids', 'token_features'}, 'image_encoder': {'images'}}
+        ids = {f'{name}/ids' for name in self.views.config}
+        readers = {'decoder': {'hidden'}, 'tokenizer': {'ids', 'token_features', *ids}, 'image_encoder': {'images'}}
         for part, names in readers.items():
             if getattr(self, part) is not None and not needs & names:
                 print_log(f'{part} is left out: no head reads {" or ".join(sorted(names))}.', logger='current')
@@ -257,53 +266,20 @@ class MultiTaskPretrainer(BaseModel):
         step.offer('embedded', lambda: self.encoder.embed(step['patches']))
         step.offer('mask', lambda: self.masking(step['patches'], self.draws))
         step.offer('hidden', partial(self._hidden, step, anchors))
-        step.offer('masked_tokens', partial(self._view, step, anchors, _MASKED_VIEW))
         if self.tokenizer is not None:
             step.offer('ids', lambda: self.tokenizer.ids(step['patches']))
             step.offer('token_features', lambda: self.tokenizer.features(step['patches']))
-        if self.image_encoder is not None and 'images' in inputs:
+        if 'images' in inputs:
             step.offer('has_image', lambda: inputs['has_image'].any(1))
             step.put('image_rows', inputs['image_rows'])
+        if self.image_encoder is not None and 'images' in inputs:
             step.offer('images', lambda: self._images(inputs))
-        for name, view in self.views.items():
-            same = view == _MASKED_VIEW
-            step.offer(
-                name, partial(step.__getitem__, 'masked_tokens') if same else partial(self._view, step, anchors, view)
-            )
-            if view['source'] == 'reconstruction' and self.rebuild['copies']:
-                step.offer(f'{name}/without_copies', partial(self._without_copies, step))
+        self.views.offer(step, anchors, self.encoder, self.momentum_encoder)
+        for name, neck in self.necks.items():
+            step.offer(f'neck/{name}', partial(neck, step))
+            for item in neck.provides:
+                step.offer(item, partial(_provided, step, f'neck/{name}', item))
         return step, anchors
-
-    def _view(self, step: Step, anchors: list[Tensor], view: Mapping[str, str | None]) -> Tokens:
-        """Run the encoder on a view."""
-        source, mask_name, momentum = view['source'], view['mask'], view['encoder'] == 'momentum'
-        encoder = self.momentum_encoder if momentum else self.encoder
-        embedded = None
-        if source == 'points':
-            patches = step['patches'] if self._cuts_patches else step['inputs']['points']
-            embedded = step['embedded'] if self._cuts_patches and not momentum else None
-        elif source == 'points_view2':
-            patches = step['inputs']['points_view2']
-        else:
-            patches = self._rebuilt(step, self.rebuild['copies'])
-        mask: Mask | None = None
-        if mask_name is not None and source == 'points':
-            mask = step['mask'] if mask_name == 'hidden' else complement(step['mask'])
-        elif mask_name is not None:
-            patches = self.encoder.group(patches)
-            mask = self.masking(patches, self.draws, f'mask/{source}')
-        if not self._cuts_patches:
-            tokens = encoder(patches)
-        else:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not momentum):
-                tokens = encoder(patches, mask, embedded)
-        if not momentum:
-            anchors += [tokens.patch, *tokens.globals.values()]
-        return tokens
-
-    @property
-    def _cuts_patches(self) -> bool:
-        return getattr(self.encoder, 'supports_masking', False)
 
     def _hidden(self, step: Step, anchors: list[Tensor]) -> Tensor:
         """(R, C) tokens of the hidden patches, by the decoder or by the encoder itself."""
@@ -314,35 +290,6 @@ class MultiTaskPretrainer(BaseModel):
         batch = patches.centers.shape[0]
         centers = select_hidden(patches.centers, mask).view(batch, -1, 3)
         return self.decoder(tokens, centers).flatten(0, 1)
-
-    def _rebuilt(self, step: Step, copies: bool) -> Tensor:
-        reconstruction = step['reconstruction']
-        if self.rebuild['stop_gradient']:
-            reconstruction = reconstruction._replace(points=reconstruction.points.detach())
-        return rebuild_cloud(
-            step['patches'],
-            step['mask'],
-            reconstruction,
-            step['inputs']['points'].shape[1],
-            self.draws,
-            sampling=self.rebuild['sampling'],
-            copies=copies,
-        )
-
-    @torch.no_grad()
-    def _without_copies(self, step: Step) -> tuple[Tokens, Tokens] | None:
-        """The cloud, and its predicted points alone, encoded in evaluation mode: a measurement changes nothing.
-
-        None where the hidden patches are too few to cut patches from.
-        """
-        if step['reconstruction'].points[0].numel() < 3 * max(self.encoder.num_groups, self.encoder.group_size):
-            return None
-        was_training = self.encoder.training
-        self.encoder.eval()
-        try:
-            return self.encoder(step['patches']), self.encoder(self._rebuilt(step, copies=False))
-        finally:
-            self.encoder.train(was_training)
 
     def _images(self, inputs: dict[str, Tensor]) -> Tensor:
         """(R, D) features of the samples that have an image, the mean over their views."""
@@ -390,3 +337,7 @@ class MultiTaskPretrainer(BaseModel):
             'visible': whole.gather(1, index),
             'reconstructed': absolute_patches(predicted.points, predicted.centers),
         }
+
+
+def _provided(step: Step, neck: str, item: str) -> Any:
+    return step[neck][item]

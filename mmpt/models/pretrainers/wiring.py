@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from mmpt.models.heads import Head
 
-__all__ = ['VIEW_MASKS', 'VIEW_SOURCES', 'check_view', 'sort_heads']
+__all__ = ['check_joint', 'check_view', 'sort_heads']
 
-VIEW_SOURCES = ('points', 'points_view2', 'reconstruction')
-VIEW_MASKS = (None, 'hidden', 'complement')
+_SOURCES = ('points', 'points_view2', 'reconstruction', 'mixed')
+_MASKS = (None, 'hidden', 'complement', 'own')
+_FURTHER_VIEW = re.compile(r'points_view([3-9]|[1-9][0-9]+)')
 
 #: What makes a name available, for the sentence that says how to get it.
 _REMEDIES = {
@@ -30,11 +32,32 @@ def check_view(name: str, view: Mapping[str, object]) -> None:
     Raises:
         ValueError: an unknown key or value, named with what is possible.
     """
-    allowed = {'source': VIEW_SOURCES, 'mask': VIEW_MASKS, 'encoder': ('online', 'momentum')}
+    allowed = {'source': _SOURCES, 'mask': _MASKS, 'encoder': ('online', 'momentum')}
     for key, value in view.items():
+        if key == 'source' and _FURTHER_VIEW.fullmatch(str(value)):
+            continue
         if key not in allowed or value not in allowed[key]:
             choice = f'one of {allowed[key]}' if key in allowed else f'no such key; the keys are {tuple(allowed)}'
             raise ValueError(f'views.{name}.{key} = {value!r}: {choice}.')
+
+
+def check_joint(joint: Sequence[tuple[str, ...]], views: Mapping[str, Mapping[str, object]]) -> None:
+    """Reject groups of views that cannot be one pass.
+
+    Raises:
+        ValueError: a group of an unknown, a masked or a mixed view, of both encoders, or a view in two groups.
+    """
+    named = [name for group in joint for name in group]
+    for name in named:
+        view = views.get(name)
+        if view is None or view['mask'] or view['source'] == 'mixed' or named.count(name) > 1:
+            raise ValueError(
+                f'joint_views names {name!r}: expected views of the config ({sorted(views)}) that hide nothing, each '
+                'in one group.'
+            )
+    for group in joint:
+        if len({views[name]['encoder'] for name in group}) > 1:
+            raise ValueError(f'joint_views {group}: expected views of one encoder, online or momentum.')
 
 
 def sort_heads(heads: Mapping[str, Head], offered: set[str], views: Mapping[str, Mapping[str, object]]) -> list[str]:
