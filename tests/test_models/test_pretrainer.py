@@ -237,7 +237,9 @@ def test_accuracy_between_views_is_measured_without_copies(model_cfg, build, bat
     tracked = model.encoder.patch_embed.norm1.num_batches_tracked
     assert changed == also and tracked == 2
     predicted = []
-    model._rebuilt = lambda step, copies, original=model._rebuilt: predicted.append(copies) or original(step, copies)
+    model.views._rebuilt = lambda step, copies, original=model.views._rebuilt: (
+        predicted.append(copies) or original(step, copies)
+    )
     losses_of(model, batch, step=2)
     assert predicted == [True, False]
 
