@@ -27,7 +27,7 @@ _LOADERS = ('train_dataloader.dataset', 'val_dataloader.dataset', 'test_dataload
 # What changes which shapes are taken or what becomes of them later, but not what is packed.
 _NOT_PACKED = ('pipeline', 'indices', 'stage', 'on_bad_sample')
 # Records after which, and again after each of which, the disk's free space is compared with what is to come.
-_CHECK_SPACE = 64
+_CHECK_SPACE = 16
 
 
 class Part(NamedTuple):
