@@ -2,8 +2,8 @@
 
     python tools/visualization/draw_projection.py configs/_base_/datasets/kitti.py --num 3 --out projection.png
 
-Shows the pictures as stored, with every point of the sweep and the boxes; --pipeline shows instead what the pipeline
-makes of them, pixel by pixel of its pairs, as the model gets it. Red is near, blue far.
+Shows the pictures with every point of the sweep and the boxes; --pipeline shows instead what the pipeline makes of
+them, pixel by pixel of its pairs, as the model gets it. Red is near, blue far.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # Nearer than _NEAR is all red, farther than _FAR all blue; metres, on a scale of ratios.
 _NEAR, _FAR = 3.0, 60.0
+# Metres in front of the camera from which on something is drawn; tiles in a line.
+_IN_FRONT, _ACROSS = 0.5, 3
 _EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
 
 
@@ -30,7 +32,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/projection.png'), help='the PNG to write')
     parser.add_argument('--num', type=int, default=1, help='samples drawn, evenly spread')
-    parser.add_argument('--width', type=int, default=1600, help='of the whole PNG, pixels; 0 for the size of the files')
+    parser.add_argument('--width', type=int, default=1600, help='of the PNG, pixels; 0 for pictures as stored')
     parser.add_argument('--pipeline', action='store_true', help='what the pipeline gives, in place of the files')
     parser.add_argument('--no-boxes', action='store_true', help='points alone')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='over what the config says')
@@ -61,21 +63,25 @@ def open_dataset(args: argparse.Namespace) -> Any:
     return dataset
 
 
-def draw_files(info: dict[str, Any], boxes: bool) -> list[np.ndarray]:
-    """Every picture of a sample as stored, with all points that fall into it and, where asked for, the boxes."""
+def draw_files(info: dict[str, Any], boxes: bool, width: int) -> list[np.ndarray]:
+    """Every picture of a sample, with all points that fall into it and, where asked for, the boxes."""
     from mmpt.datasets.lidar import box_corners
     from mmpt.datasets.reading import read_image
-    from mmpt.datasets.transforms import project
+    from mmpt.datasets.transforms import project, resize_image
 
     tiles = []
     files = info.get('image_bytes', info.get('image_paths', ()))
     for file, projection in zip(files, info['projections']):
         image = read_image(file).copy()
+        scale = width / min(len(files), _ACROSS) / image.shape[1] if width else 1.0
+        image = resize_image(image, (round(image.shape[0] * scale), round(image.shape[1] * scale)))
         place, distance = project(info['points'], projection)
-        seen = distance > 0.5
-        draw_points(image, place[seen], distance[seen], max(1, round(image.shape[1] / 1600)))
+        seen = distance > _IN_FRONT
+        draw_points(image, (place[seen] + 0.5) * scale - 0.5, distance[seen])
         for corners in box_corners(info['boxes']) if boxes and 'boxes' in info else ():
-            draw_box(image, *project(corners, projection))
+            place, distance = project(corners, projection)
+            if (distance > _IN_FRONT).all():
+                draw_box(image, (place + 0.5) * scale - 0.5)
         tiles.append(image)
     return tiles
 
@@ -86,12 +92,12 @@ def draw_pairs(results: dict[str, Any], distances: np.ndarray) -> list[np.ndarra
     for view, image in enumerate(results['images']):
         own = results['pairs'][results['pairs'][:, 1] == view]
         image = image.copy()
-        draw_points(image, own[:, [3, 2]].astype(np.float64), distances[own[:, 0]], 1)
+        draw_points(image, own[:, [3, 2]].astype(np.float64), distances[own[:, 0]])
         tiles.append(image)
     return tiles
 
 
-def draw_points(image: np.ndarray, place: np.ndarray, distance: np.ndarray, radius: int) -> None:
+def draw_points(image: np.ndarray, place: np.ndarray, distance: np.ndarray) -> None:
     """Set dots, the near ones over the far ones."""
     import cv2
 
@@ -104,40 +110,30 @@ def draw_points(image: np.ndarray, place: np.ndarray, distance: np.ndarray, radi
     colors = cv2.cvtColor(hue[None], cv2.COLOR_HSV2RGB)[0] if len(hue) else hue
     for k in np.argsort(-distance):
         column, row = np.floor(place[k] + 0.5).astype(int).tolist()
-        cv2.circle(image, (column, row), radius, colors[k].tolist(), -1)
+        cv2.circle(image, (column, row), 1, colors[k].tolist(), -1)
 
 
-def draw_box(image: np.ndarray, place: np.ndarray, distance: np.ndarray) -> None:
-    """The edges of a box that lies in front of the camera as a whole."""
+def draw_box(image: np.ndarray, place: np.ndarray) -> None:
+    """The edges of a box, by its corners."""
     import cv2
 
-    if not (distance > 0.5).all():
-        return
     # OpenCV counts in 1/16 pixel here, in 32 bits.
     ends = np.clip(np.rint(place * 16), -(2**24), 2**24).astype(int).tolist()
     for first, second in _EDGES:
         cv2.line(image, ends[first], ends[second], (255, 255, 255), 1, cv2.LINE_AA, 4)
 
 
-def lay_out(rows: list[list[np.ndarray]], width: int) -> np.ndarray:
-    """One PNG: a sample after the other, three pictures a line at most."""
-    import cv2
-
-    lines = [tiles[k : k + 3] for tiles in rows for k in range(0, len(tiles), 3)]
-    across = max(map(len, lines))
-    tile = width // across if width else max(image.shape[1] for line in lines for image in line)
+def lay_out(samples: list[list[np.ndarray]]) -> np.ndarray:
+    """One picture: a sample after the other, a few tiles a line."""
+    lines = [tiles[k : k + _ACROSS] for tiles in samples for k in range(0, len(tiles), _ACROSS)]
+    width = max(sum(tile.shape[1] for tile in line) for line in lines)
     strips = []
     for line in lines:
-        resized = []
-        for image in line:
-            height = round(image.shape[0] * tile / image.shape[1])
-            shrinks = tile < image.shape[1]
-            resized.append(
-                cv2.resize(image, (tile, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-            )
-        strip = np.full((max(image.shape[0] for image in resized) + 4, across * tile, 3), 255, np.uint8)
-        for k, image in enumerate(resized):
-            strip[: image.shape[0], k * tile : (k + 1) * tile] = image
+        strip = np.full((max(tile.shape[0] for tile in line) + 4, width, 3), 255, np.uint8)
+        left = 0
+        for tile in line:
+            strip[: tile.shape[0], left : left + tile.shape[1]] = tile
+            left += tile.shape[1]
         strips.append(strip)
     return np.concatenate(strips)
 
@@ -165,11 +161,11 @@ def main() -> None:
             tiles = draw_pairs(info, np.linalg.norm(info['points'], axis=1))
             print(f'{info["sample_id"]}: {len(info["points"])} points, {len(info["pairs"])} pairs')
         else:
-            tiles = draw_files(info, not args.no_boxes)
+            tiles = draw_files(info, not args.no_boxes, args.width)
             print(f'{info["sample_id"]}: {len(info["points"])} points, {len(info.get("boxes", ()))} boxes')
         rows.append(tiles)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    picture = lay_out(rows, args.width)
+    picture = lay_out(rows)
     if not cv2.imwrite(str(args.out), picture[..., ::-1]):
         raise ConfigError(f'{args.out} cannot be written as a picture; give a name that ends in .png.')
     print(f'written: {args.out}, {picture.shape[1]} x {picture.shape[0]} pixels')
