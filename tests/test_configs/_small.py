@@ -10,7 +10,7 @@ from mmpt.datasets.synthetic.categories import CATEGORIES
 from mmpt.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/mmpt/*.py'))
+CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/[!_]*/*.py'))
 
 #: argument -> its small value, wherever it stands in a model.
 _MODEL = {
