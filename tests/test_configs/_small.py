@@ -1,5 +1,6 @@
 """Shipped configs at small width: the same parts and wiring, fewer channels, shapes, points and pixels."""
 
+import runpy
 from pathlib import Path
 
 import cv2
@@ -121,3 +122,21 @@ def write_shapenet(folder):
             (rendering / 'rendering_metadata.txt').write_text('0 30 0 0.8 25\n' * 2)
             for view in range(2):
                 cv2.imwrite(str(rendering / f'{view:02d}.png'), rng.integers(0, 255, (137, 137, 4), np.uint8))
+
+
+def write_own_shapes(folder):
+    """Meshes of three classes as the tutorial's example has them, and a picture of every second one for training."""
+    make, rng = (
+        runpy.run_path(str(ROOT / 'tools/dataset_converters/example_meshes.py'))['make'],
+        np.random.default_rng(0),
+    )
+    for split, count in (('train', 5), ('test', 2)):
+        for label, name in enumerate(('bottle', 'dumbbell', 'lamp')):
+            (folder / 'own_shapes' / split / name).mkdir(parents=True)
+            (folder / 'own_images' / split / name).mkdir(parents=True)
+            for number in range(count):
+                suffix = ('ply', 'obj', 'glb')[number % 3]
+                make(label, rng).export(folder / 'own_shapes' / split / name / f'{number}.{suffix}')
+                if number % 2 == 0:
+                    picture = rng.integers(0, 255, (64, 64, 3), np.uint8)
+                    cv2.imwrite(str(folder / 'own_images' / split / name / f'{number}.png'), picture)

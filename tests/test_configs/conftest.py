@@ -10,10 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope='session')
 def workplace(tmp_path_factory):
     """A folder with `data/` as the shipped configs expect it; the generated arrays are shared by all of them."""
-    from _small import write_shapenet
+    from _small import write_own_shapes, write_shapenet
 
     folder = tmp_path_factory.mktemp('configs')
     write_shapenet(folder / 'data')
+    write_own_shapes(folder / 'data')
     return folder
 
 

@@ -7,80 +7,25 @@ import runpy
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import trimesh
+from _folder import LOAD, cloud, open_folder, refuse, write_ply, write_tree
 
-from mmpt.datasets import ConcatDataset, PointCloudFolder
+from mmpt.datasets import ConcatDataset
 from mmpt.datasets.axes import z_up_to_y_up
 from mmpt.datasets.reading import CLOUD_SUFFIXES
 
 ROOT = Path(__file__).parents[2]
-LOAD = [{'type': 'LoadPoints'}]
-
-
-def cloud(seed, count=20):
-    return np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
-
-
-def write_ply(path, points, **properties):
-    """An ascii cloud with extra columns."""
-    names = ['x', 'y', 'z', *properties]
-    kinds = ['float'] * 3 + ['uchar' if values.dtype == np.uint8 else 'float' for values in properties.values()]
-    head = ['ply', 'format ascii 1.0', f'element vertex {len(points)}']
-    head += [f'property {kind} {name}' for kind, name in zip(kinds, names)] + ['end_header']
-    rows = zip(*points.T.tolist(), *(values.tolist() for values in properties.values()))
-    path.write_text('\n'.join(head + [' '.join(map(repr, row)) for row in rows]) + '\n')
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """Two splits of three classes in many formats, with pictures of some."""
-    root = tmp_path / 'mine'
-    for split in ('train', 'test'):
-        for name in ('box', 'ball', 'cloud'):
-            (root / split / name).mkdir(parents=True)
-        trimesh.creation.box((1, 2, 3)).export(root / split / 'box' / 'one.obj')
-        trimesh.creation.icosphere(subdivisions=2, radius=2).export(root / split / 'ball' / 'one.STL')
-        (root / split / 'cloud' / 'deep' / 'er').mkdir(parents=True)
-        np.save(root / split / 'cloud' / 'deep' / 'er' / 'a.npy', cloud(0))
-        np.savetxt(root / split / 'cloud' / 'b.xyz', cloud(1))
-        write_ply(root / split / 'cloud' / 'c.ply', cloud(2))
-    (root / 'train' / 'box' / 'one.mtl').write_text('newmtl grey\n')
-    (root / 'train' / 'box' / '.hidden.ply').write_text('')
-    (root / 'train' / '.git').mkdir()
-    (root / 'train' / 'cloud' / 'LICENSE').write_text('free\n')
-    images = tmp_path / 'images'
-    for k in (2, 0, 1):
-        picture(images / 'train' / 'box' / 'one' / f'{k:02d}.png', 10 * k)
-    (images / 'train' / 'box' / 'one' / 'notes.txt').write_text('')
-    picture(images / 'train' / 'cloud' / 'b.jpg', 200)
-    return root, images
-
-
-def picture(path, blue):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((9, 9, 3), (blue, 100, 50), np.uint8))
-
-
-def folder(root, *args, **kwargs):
-    return PointCloudFolder(str(root), *args, **kwargs)
-
-
-def refuse(kind, root, *args, pipeline=None, index=None, **kwargs):
-    """Opening, or taking a sample, is refused in one sentence."""
-    with pytest.raises(kind) as error:
-        data = folder(root, *args, pipeline=pipeline or (), **kwargs)
-        if index is not None:
-            data[index]
-    text = str(error.value.args[0] if isinstance(error.value, KeyError) else error.value)
-    assert '\n' not in text and text.endswith('.')
-    return text
+    return write_tree(tmp_path)
 
 
 def test_a_split_is_a_folder_and_a_class_the_folder_below(tree):
-    data = folder(tree[0], 'train', split_by='folder')
+    data = open_folder(tree[0], 'train', split_by='folder')
     infos = [data.load_info(index) for index in range(len(data))]
     assert [info['sample_id'] for info in infos] == [
         'train/ball/one',
@@ -95,13 +40,13 @@ def test_a_split_is_a_folder_and_a_class_the_folder_below(tree):
     assert infos[0]['points_path'] == str(tree[0] / 'train' / 'ball' / 'one.STL')
     assert data.metainfo['ignored'] == {'.mtl': 1, 'hidden': 2, 'no suffix': 1}
     assert (data.metainfo['variant'], data.metainfo['up_axis'], data.metainfo['split']) == ('folder', 'y', 'train')
-    both = ConcatDataset([data, folder(tree[0], 'test', split_by='folder')])
+    both = ConcatDataset([data, open_folder(tree[0], 'test', split_by='folder')])
     assert len(both) == 10 and both.metainfo['split'] == ('train', 'test')
 
 
 def test_what_comes_out_is_what_lies_there(tree):
     pipeline = [*LOAD, {'type': 'SampleSurface', 'num_points': 400, 'normals': True}]
-    data = folder(tree[0], split_by='folder', pipeline=pipeline)
+    data = open_folder(tree[0], split_by='folder', pipeline=pipeline)
     ball, box, *clouds = [data[(1, index)] for index in range(5)]
     for result, seed in zip(clouds, (1, 2, 0)):
         np.testing.assert_allclose(result['points'], cloud(seed), rtol=1e-6)
@@ -126,7 +71,7 @@ def test_one_folder_of_every_format(tmp_path):
         np.savetxt(tmp_path / f'cloud_{suffix}.{suffix}', corners)
     head = 'VERSION .7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 2\nHEIGHT 1\nPOINTS 2\nDATA ascii\n'
     (tmp_path / 'cloud_pcd.pcd').write_text(head + '\n'.join(' '.join(map(str, row)) for row in corners.tolist()))
-    data = folder(tmp_path, pipeline=[*LOAD, {'type': 'SampleSurface', 'num_points': 3000}])
+    data = open_folder(tmp_path, pipeline=[*LOAD, {'type': 'SampleSurface', 'num_points': 3000}])
     assert len(data) == 10 and {f'.{data.load_info(k)["sample_id"].split("_")[1]}' for k in range(10)} == {
         *(set(CLOUD_SUFFIXES) - {'.las'})
     }
@@ -137,11 +82,11 @@ def test_one_folder_of_every_format(tmp_path):
 
 
 def test_without_a_split_everything_is_taken(tree):
-    assert len(folder(tree[0], classes=None)) == 10
-    data = folder(tree[0] / 'train', 'test')
+    assert len(open_folder(tree[0], classes=None)) == 10
+    data = open_folder(tree[0] / 'train', 'test')
     assert data.load_info(1)['sample_id'] == 'box/one' and data.load_info(1)['label'] == 1
     assert data.load_info(1)['split'] == 'test'
-    flat = folder(tree[0] / 'train' / 'box')
+    flat = open_folder(tree[0] / 'train' / 'box')
     assert 'label' not in flat.load_info(0) and flat.label(0) is None and flat.metainfo['classes'] is None
     assert [flat.load_info(k)['sample_id'] for k in range(len(flat))] == ['one']
 
@@ -150,44 +95,46 @@ def test_the_order_is_that_of_the_bytes(tmp_path):
     names = ['b', 'a', 'B', 'a-b', 'a_b', 'é', 'z', '10', '9', 'ａ', '𝕒']
     for name in names:
         np.save(tmp_path / f'{name}.npy', cloud(0))
-    data = folder(tmp_path)
+    data = open_folder(tmp_path)
     stems = [data.load_info(index)['sample_id'] for index in range(len(data))]
     assert stems == sorted(names, key=lambda name: f'{name}.npy'.encode())
 
 
 def test_lists(tree, tmp_path):
     (tree[0] / 'few.txt').write_text('train/cloud/c.ply\n\n test/box/one.obj \n')
-    data = folder(tree[0], 'few', split_by='list', classes=None)
+    data = open_folder(tree[0], 'few', split_by='list', classes=None)
     assert [data.load_info(k)['sample_id'] for k in range(len(data))] == ['train/cloud/c', 'test/box/one']
-    np.testing.assert_allclose(folder(tree[0], 'few', split_by='list', pipeline=LOAD)[0]['points'], cloud(2), rtol=1e-6)
+    np.testing.assert_allclose(
+        open_folder(tree[0], 'few', split_by='list', pipeline=LOAD)[0]['points'], cloud(2), rtol=1e-6
+    )
     (tree[0] / 'train' / 'val.txt').write_text('cloud/b.xyz\nball/one.STL\ncloud/deep/er/a.npy\n')
-    data = folder(tree[0] / 'train', 'val', split_by='list')
+    data = open_folder(tree[0] / 'train', 'val', split_by='list')
     assert data.metainfo['classes'] == ('ball', 'cloud') and [data.label(k) for k in range(3)] == [1, 0, 1]
-    data = folder(tree[0] / 'train', 'val', split_by='list', classes=('box', 'cloud', 'ball'))
+    data = open_folder(tree[0] / 'train', 'val', split_by='list', classes=('box', 'cloud', 'ball'))
     assert [data.label(k) for k in range(3)] == [1, 2, 1]
 
 
 def test_classes_may_be_named(tree, tmp_path):
     (tmp_path / 'classes.txt').write_text('cloud\nball\ncone\n')
     for classes in (('cloud', 'ball', 'cone'), str(tmp_path / 'classes.txt')):
-        data = folder(tree[0], split_by='folder', classes=classes)
+        data = open_folder(tree[0], split_by='folder', classes=classes)
         assert data.metainfo['classes'] == ('cloud', 'ball', 'cone')
         assert [data.label(k) for k in range(len(data))] == [1, 0, 0, 0]
         assert data.metainfo['ignored']['of no class'] == 1
     (tree[0] / 'train' / 'classes.txt').write_text('cloud\nball\nbox\n')  # among the shapes, whose suffix it has
-    data = folder(tree[0] / 'train', classes=str(tree[0] / 'train' / 'classes.txt'))
+    data = open_folder(tree[0] / 'train', classes=str(tree[0] / 'train' / 'classes.txt'))
     assert [data.label(k) for k in range(len(data))] == [1, 2, 0, 0, 0]
 
 
 def test_pictures_in_a_folder_or_alone(tree):
-    data = folder(tree[0], split_by='folder', images_root=str(tree[1]))
+    data = open_folder(tree[0], split_by='folder', images_root=str(tree[1]))
     names = [[os.path.basename(path) for path in data.load_info(k)['image_paths']] for k in range(5)]
     assert names == [[], ['00.png', '01.png', '02.png'], ['b.jpg'], [], []]
     pipeline = [{'type': 'LoadImages', 'num_views': 2, 'size': 4, 'random': False}]
-    data = folder(tree[0], split_by='folder', images_root=str(tree[1]), pipeline=pipeline)
+    data = open_folder(tree[0], split_by='folder', images_root=str(tree[1]), pipeline=pipeline)
     assert [data[k]['has_image'].tolist() for k in range(3)] == [[False, False], [True, True], [True, False]]
     assert data[1]['images'][:, 0, 0].tolist() == [[50, 100, 0], [50, 100, 10]]
-    assert folder(tree[0], split_by='folder').load_info(1)['image_paths'] == []
+    assert open_folder(tree[0], split_by='folder').load_info(1)['image_paths'] == []
 
 
 CAPTIONS = {'train/box/one': 'a box, upright', 'train/cloud/b': 'some "points"', 'test/box/one': 'another'}
@@ -204,7 +151,7 @@ def test_captions(tree, tmp_path, suffix):
         )
     else:
         path.write_text('Stem\tCaption\n' + ''.join(f'{stem}\t{text}\n' for stem, text in CAPTIONS.items()))
-    data = folder(tree[0], split_by='folder', captions=str(path))
+    data = open_folder(tree[0], split_by='folder', captions=str(path))
     said = [data.load_info(k).get('caption') for k in range(5)]
     assert said == [None, 'a box, upright', 'some "points"', None, None]
 
@@ -212,13 +159,13 @@ def test_captions(tree, tmp_path, suffix):
 def test_captions_may_lie_among_the_shapes(tree):
     path = tree[0] / 'train' / 'captions.txt'
     path.write_text('box/one\ta box\n')
-    data = folder(tree[0] / 'train', captions=str(path))
+    data = open_folder(tree[0] / 'train', captions=str(path))
     assert len(data) == 5 and data.load_info(1)['caption'] == 'a box'
 
 
 def test_z_up_becomes_y_up_for_clouds_and_meshes(tree):
     pipeline = [{'type': 'LoadPoints'}, {'type': 'SampleSurface', 'num_points': 50, 'normals': True}]
-    files, turned = (folder(tree[0] / 'train', up_axis=axis, pipeline=pipeline) for axis in 'yz')
+    files, turned = (open_folder(tree[0] / 'train', up_axis=axis, pipeline=pipeline) for axis in 'yz')
     assert turned.metainfo['up_axis'] == 'y'
     for index in range(5):
         one, other = files[index], turned[index]
@@ -234,11 +181,11 @@ def test_features_are_asked_for_by_name_and_must_be_there(tmp_path):
     write_ply(tmp_path / 'a.ply', cloud(0), **channels)
     write_ply(tmp_path / 'b.ply', cloud(1), **dict(zip(('nx', 'ny', 'nz'), cloud(5).T)), **channels)
     write_ply(tmp_path / 'c.ply', cloud(2))
-    data = folder(tmp_path, pipeline=[{'type': 'LoadPoints', 'feature_keys': ('colors',)}])
+    data = open_folder(tmp_path, pipeline=[{'type': 'LoadPoints', 'feature_keys': ('colors',)}])
     np.testing.assert_array_equal(data[0]['colors'], colors)
     assert 'normals' not in data[1]
     both = [{'type': 'LoadPoints', 'feature_keys': ('normals', 'colors')}]
-    np.testing.assert_allclose(folder(tmp_path, pipeline=both)[1]['normals'], cloud(5), rtol=1e-6)
+    np.testing.assert_allclose(open_folder(tmp_path, pipeline=both)[1]['normals'], cloud(5), rtol=1e-6)
     text = refuse(ValueError, tmp_path, pipeline=both, index=0)
     assert 'a.ply' in text and "'normals'" in text
     assert 'c.ply' in refuse(ValueError, tmp_path, pipeline=both, index=2)
@@ -251,7 +198,7 @@ def test_columns_of_text_and_mixed_channel_counts(tmp_path):
     np.save(tmp_path / 'c.npy', six[:, :4])
     columns = ('x', 'y', 'z', 'nx', 'ny', 'nz')
     pipeline = [{'type': 'LoadPoints', 'columns': columns, 'feature_keys': ('normals',)}]
-    data = folder(tmp_path, pipeline=pipeline)
+    data = open_folder(tmp_path, pipeline=pipeline)
     for index in (0, 1):
         np.testing.assert_allclose(data[index]['points'], six[:, :3], rtol=1e-5)
         np.testing.assert_allclose(data[index]['normals'], six[:, 3:], rtol=1e-5)
@@ -263,12 +210,12 @@ def test_columns_of_text_and_mixed_channel_counts(tmp_path):
 def test_two_files_of_one_stem(tmp_path):
     trimesh.creation.box().export(tmp_path / 'chair.obj')
     (tmp_path / 'chair.mtl').write_text('newmtl grey\n')
-    assert len(folder(tmp_path)) == 1
+    assert len(open_folder(tmp_path)) == 1
     write_ply(tmp_path / 'chair.ply', cloud(0))
     text = refuse(ValueError, tmp_path)
     assert 'chair.obj and chair.ply' in text and '`suffixes`' in text
     for suffixes in (('.ply',), ['PLY']):
-        assert folder(tmp_path, suffixes=suffixes).load_info(0)['points_path'].endswith('chair.ply')
+        assert open_folder(tmp_path, suffixes=suffixes).load_info(0)['points_path'].endswith('chair.ply')
     for suffixes in (('.doc',), (), '.ply'):
         assert '.glb' in refuse(ValueError, tmp_path, suffixes=suffixes)
 
@@ -280,7 +227,7 @@ def test_opening_opens_no_shape_and_lists_each_folder_once(tree, monkeypatch):
         patch.setattr(os, 'scandir', lambda path='.': listed.append(str(path)) or scandir(path))
         patch.setattr(builtins, 'open', lambda path, *a, **k: touched.append(str(path)) or real_open(path, *a, **k))
         patch.setattr(os, 'stat', lambda path, *a, **k: touched.append(str(path)) or stat(path, *a, **k))
-        data = folder(tree[0], split_by='folder', images_root=str(tree[1]))
+        data = open_folder(tree[0], split_by='folder', images_root=str(tree[1]))
     assert len(data) == 5
     assert {path for path in touched if str(tree[0].parent) in path} <= {
         *(str(tree[0]), str(tree[0] / 'train'), str(tree[1])),
@@ -295,142 +242,12 @@ def test_a_link_is_followed_and_a_dead_one_is_found_when_it_is_read(tree, tmp_pa
     os.symlink(outside, tree[0] / 'train' / 'linked')
     os.symlink(tmp_path / 'gone.npy', tree[0] / 'train' / 'cloud' / 'dead.npy')
     os.symlink('self.npy', tree[0] / 'train' / 'cloud' / 'self.npy')
-    data = folder(tree[0] / 'train', pipeline=LOAD)
+    data = open_folder(tree[0] / 'train', pipeline=LOAD)
     stems = [data.load_info(k)['sample_id'] for k in range(len(data))]
     np.testing.assert_array_equal(data[stems.index('linked/x')]['points'], cloud(7))
     for name, kind in (('dead', FileNotFoundError), ('self', OSError)):
         with pytest.raises(kind, match=f'{name}.npy'):
             data[stems.index(f'cloud/{name}')]
-
-
-@pytest.mark.parametrize('links', [{'train/box/up': '..'}, {'train/box/in': '../ball', 'train/ball/out': '../box'}])
-def test_links_in_a_circle(tree, links):
-    for place, target in links.items():
-        os.symlink(target, tree[0] / place)
-    text = refuse(ValueError, tree[0], split_by='folder')
-    assert 'no end' in text and any(f'/{Path(place).name}' in text for place in links)
-
-
-def test_missing_and_empty_folders(tree, tmp_path):
-    text = refuse(FileNotFoundError, tmp_path / 'nowhere')
-    for part in ('nowhere', '`data_root` of PointCloudFolder', '.glb', 'folder.md', 'example_meshes.py', 'synthetic'):
-        assert part in text
-    (tmp_path / 'empty').mkdir()
-    text = refuse(FileNotFoundError, tmp_path / 'empty')
-    assert '.npy' in text and '.off' in text and 'only nothing' in text
-    (tmp_path / 'empty' / 'a.fbx').write_text('')
-    (tmp_path / 'empty' / 'b.fbx').write_text('')
-    assert 'only 2 .fbx' in refuse(FileNotFoundError, tmp_path / 'empty')
-    assert '/val' in refuse(FileNotFoundError, tree[0], 'val', split_by='folder')
-    assert '/val.txt' in refuse(FileNotFoundError, tree[0], 'val', split_by='list')
-    assert 'no_images' in refuse(FileNotFoundError, tree[0], classes=None, images_root=str(tmp_path / 'no_images'))
-    text = refuse(FileNotFoundError, tree[0], classes=None, images_root=str(tmp_path / 'empty'))
-    assert 'no shape would have a picture' in text and 'test/ball/one' in text
-    assert 'split_by' in refuse(ValueError, tree[0], split_by='random')
-    assert 'up_axis' in refuse(ValueError, tree[0], up_axis='x')
-
-
-def test_folders_that_are_no_classes(tree):
-    text = refuse(ValueError, tree[0])
-    assert 'test, train' in text and "split_by='folder'" in text
-    np.save(tree[0] / 'train' / 'stray.npy', cloud(0))
-    assert 'stray.npy lies beside the class folders' in refuse(ValueError, tree[0], split_by='folder')
-    (tree[0] / 'train' / 'stray.npy').unlink()
-    (tree[0] / 'train' / 'sofa' / 'old').mkdir(parents=True)
-    (tree[0] / 'train' / 'sofa' / 'old' / 'x.fbx').write_text('')
-    assert '/train/sofa holds no file' in refuse(ValueError, tree[0], split_by='folder')
-    assert len(folder(tree[0], split_by='folder', classes=('box', 'ball'))) == 2
-    assert 'chair' in refuse(ValueError, tree[0], split_by='folder', classes=('chair',))
-    assert 'different names' in refuse(ValueError, tree[0], split_by='folder', classes=('box', 'box'))
-    assert 'different names' in refuse(ValueError, tree[0], split_by='folder', classes=())
-
-
-@pytest.mark.parametrize(
-    ('line', 'said'),
-    [
-        ('../secret.ply', 'refused'),
-        ('/etc/secret.ply', 'refused'),
-        ('box/../../secret.ply', 'refused'),
-        ('C:\\secret.ply', 'refused'),
-        ('box/one', 'write the suffix too'),
-        ('box/one.fbx', '.obj'),
-    ],
-)
-def test_a_list_cannot_lead_out_of_the_root(tree, line, said):
-    (tree[0] / 'few.txt').write_text(f'train/box/one.obj\n{line}\n')
-    text = refuse(ValueError, tree[0], 'few', split_by='list')
-    assert 'few.txt, line 2' in text and said in text and 'secret' not in text.replace(repr(line), '')
-
-
-def test_lists_that_do_not_fit(tree):
-    path = tree[0] / 'few.txt'
-    path.write_text('\n')
-    assert 'few.txt' in refuse(ValueError, tree[0], 'few', split_by='list')
-    path.write_text('train/box/one.obj\ntrain/box/one.obj\n')
-    assert 'train/box/one.obj and train/box/one.obj' in refuse(ValueError, tree[0], 'few', split_by='list')
-    path.write_text('train/box/gone.obj\n')
-    assert 'gone.obj' in refuse(FileNotFoundError, tree[0], 'few', split_by='list', pipeline=LOAD, index=0)
-
-
-@pytest.mark.parametrize(
-    ('name', 'content', 'said'),
-    [
-        ('a.json', '{"train/box/two": "x"}', "'train/box/two'"),
-        ('a.json', '{"box/one": "x"}', "such as 'train/ball/one'"),
-        ('a.json', '["x"]', 'one object'),
-        ('a.json', '{"train/box/one": ["x"]}', 'one object'),
-        ('a.json', '{"train/box/one": " "}', "'train/box/one'"),
-        ('a.json', '{', 'a.json'),
-        ('a.tsv', 'train/box/one\ta\ntrain/ball/one\n', 'a.tsv, line 2'),
-        ('a.tsv', 'train/box/one\ta\ntrain/box/one\tb\n', 'a.tsv, line 2'),
-        ('a.csv', 'train/box/one,a\ntrain/ball/one,a,b\n', 'a.csv, line 2'),
-        ('a.csv', '"train/box/one,a\n', 'a.csv'),
-        ('a.doc', 'train/box/one a\n', '.json, .csv'),
-    ],
-)
-def test_captions_that_do_not_fit(tree, tmp_path, name, content, said):
-    (tmp_path / name).write_text(content)
-    text = refuse(ValueError, tree[0], split_by='folder', captions=str(tmp_path / name))
-    assert said in text and name in text
-    assert 'gone.json' in refuse(FileNotFoundError, tree[0], classes=None, captions=str(tmp_path / 'gone.json'))
-
-
-def bad_files():
-    """name -> (content, part of the sentence)."""
-    ply = 'ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\nend_header\n'
-    return {
-        'cut.ply': ply + '0 0 0\n1 1 1\n',
-        'cut.npy': b'\x93NUMPY\x01\x00v\x00{"descr"',
-        'nan.xyz': '0 0 0\nnan 1 1\n',
-        'empty.ply': ply.replace('vertex 3', 'vertex 0'),
-        'words.txt': 'x y z\na b c\n',
-        'nothing.stl': b'',
-    }
-
-
-@pytest.mark.parametrize('name', bad_files())
-def test_a_damaged_file_is_named(tmp_path, name):
-    content = bad_files()[name]
-    np.save(tmp_path / 'a_good_one.npy', cloud(0))
-    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    pipeline = [*LOAD, {'type': 'SampleSurface', 'num_points': 10}]
-    assert name in refuse(ValueError, tmp_path, pipeline=pipeline, index=1)
-    other = folder(tmp_path, on_bad_sample='skip', pipeline=pipeline)[1]
-    np.testing.assert_array_equal(other['points'], cloud(0))
-    assert name in other['skipped'][0]
-
-
-def test_a_picture_that_does_not_decode_is_named(tree):
-    (tree[1] / 'train' / 'cloud' / 'b.jpg').write_bytes(b'\xff\xd8\xff nothing')
-    images = {'images_root': str(tree[1]), 'pipeline': [{'type': 'LoadImages', 'size': 4}]}
-    text = refuse(ValueError, tree[0], split_by='folder', index=2, **images)
-    assert 'b.jpg' in text and 'train/cloud/b' in text
-
-
-def test_a_mesh_without_surface_is_named(tmp_path):
-    (tmp_path / 'flat.off').write_text('OFF\n3 1 0\n0 0 0\n1 1 1\n2 2 2\n3 0 1 2\n')
-    pipeline = [*LOAD, {'type': 'SampleSurface', 'num_points': 10}]
-    assert 'flat.off' in refuse(ValueError, tmp_path, pipeline=pipeline, index=0)
 
 
 def test_packed_shapes_are_the_same(tree, tmp_path, monkeypatch):
@@ -456,8 +273,8 @@ train_dataloader = dict(dataset=dict(
         {'type': 'SampleSurface', 'num_points': 30},
     ]
     options = {'split_by': 'folder', 'images_root': str(tree[1]), 'captions': str(captions), 'up_axis': 'z'}
-    raw = folder(tree[0], pipeline=pipeline, **options)
-    packed = folder(tmp_path / 'packed', packed=True, pipeline=pipeline)
+    raw = open_folder(tree[0], pipeline=pipeline, **options)
+    packed = open_folder(tmp_path / 'packed', packed=True, pipeline=pipeline)
     assert packed.metainfo == raw.metainfo and len(packed) == len(raw) == 5
     for index in range(5):
         one, other = raw[(3, index)], packed[(3, index)]
