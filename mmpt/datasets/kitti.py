@@ -154,17 +154,23 @@ def _read_calibration(path: Path) -> dict[str, np.ndarray]:
     found = {name.strip(): numbers.split() for name, colon, numbers in (line.partition(':') for line in lines) if colon}
     matrices = {}
     for name, shape in _CALIBRATION.items():
-        try:
-            matrix = np.array([float(number) for number in found.get(name, ())])
-        except ValueError:
-            matrix = np.empty(0)
-        if matrix.size != shape[0] * shape[1] or not np.isfinite(matrix).all():
+        matrix = _floats(found.get(name, []))
+        if matrix.size != shape[0] * shape[1]:
             raise ValueError(
                 f'{path}: expected a line "{name}:" with {shape[0] * shape[1]} numbers, got '
                 f'{" ".join(found[name]) if name in found else "none"!r}; the file is damaged: get it again.'
             )
         matrices[name] = matrix.reshape(shape)
     return matrices
+
+
+def _floats(words: list[str]) -> np.ndarray:
+    """Numbers of words; none if one of them is no finite number."""
+    try:
+        numbers = np.array([float(word) for word in words])
+    except ValueError:
+        return np.empty(0)
+    return numbers if np.isfinite(numbers).all() else np.empty(0)
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:
@@ -186,14 +192,14 @@ def _read_boxes(path: Path, camera_to_lidar: np.ndarray) -> tuple[np.ndarray, np
         words = line.split()
         if not words or words[0] == _UNLABELLED:
             continue
-        try:
-            height, width, length, x, y, z, turn = (float(word) for word in words[8:15])
-            labels.append(_CLASSES.index(words[0]))
-        except ValueError as error:
+        values = _floats(words[8:15])
+        if words[0] not in _CLASSES or values.shape != (7,):
             raise ValueError(
                 f'{path}, line {number}: expected one of {", ".join(_CLASSES)} or {_UNLABELLED} and 14 numbers, got '
                 f'{line.strip()!r}; correct the file.'
-            ) from error
+            )
+        height, width, length, x, y, z, turn = values
+        labels.append(_CLASSES.index(words[0]))
         centre = camera_to_lidar @ (x, y - height / 2, z, 1)
         along = camera_to_lidar[:3, :3] @ (np.cos(turn), 0, -np.sin(turn))
         boxes.append((*centre[:3], length, width, height, np.arctan2(along[1], along[0])))
