@@ -250,13 +250,14 @@ def test_completion_through_the_shipped_config(shapenet):
         part.data_root = str(shapenet)
     val = DATASETS.build(cfg.val_dataloader.dataset)
     assert isinstance(val, ConcatDataset) and len(val) == 8 * len(LISTS['ShapeNet-55/test'])
-    partials = [rows(val[i]['inputs']['points']) for i in range(8)]
+    samples = [val[index] for index in range(8)]
+    partials = [rows(sample['inputs']['points']) for sample in samples]
     assert all(one & two != one for number, one in enumerate(partials) for two in partials[:number])
-    for number, corner in enumerate(VIEWPOINTS):
-        np.testing.assert_array_equal(val[(0, number)]['inputs']['points'], val[(7, number)]['inputs']['points'])
-        complete = val[number]['data_samples'].complete.numpy()
+    np.testing.assert_array_equal(samples[5]['inputs']['points'], val[(7, 5)]['inputs']['points'])  # nothing is drawn
+    for sample, corner in zip(samples, VIEWPOINTS):
+        complete = sample['data_samples'].complete.numpy()
         limit = np.median(np.linalg.norm(complete - corner, axis=1))
-        kept = np.linalg.norm(val[number]['inputs']['points'].numpy() - corner, axis=1)
+        kept = np.linalg.norm(sample['inputs']['points'].numpy() - corner, axis=1)
         assert kept.min() >= limit - 1e-6  # the nearer half is gone
 
 
@@ -269,3 +270,17 @@ def test_packed_completion_gives_the_same_samples(shapenet, tmp_path):
         np.testing.assert_array_equal(raw[key]['data_samples'].complete, packed[key]['data_samples'].complete)
     with pytest.raises(ValueError, match='ShapeNet-34'):
         DATASETS.build({**cfg, 'data_root': str(tmp_path / 'packed'), 'packed': True, 'variant': 'ShapeNet-34'})
+
+
+def test_the_generated_twin_of_completion():
+    cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/shapenet_completion_synthetic.py')
+    parts = [cfg.train_dataloader.dataset, *cfg.val_dataloader.dataset.datasets]
+    for part in parts:
+        part.update(size=1, cache_dir=None)
+    train, *val = [DATASETS.build(part)[0] for part in parts]
+    assert len(val) == 8
+    for sample in (train, val[0], val[7]):
+        points, complete = sample['inputs']['points'].numpy(), sample['data_samples'].complete.numpy()
+        assert points.shape == (2048, 3) and complete.shape == (8192, 3) and rows(points) < rows(complete)
+    assert rows(val[0]['data_samples'].complete) == rows(val[7]['data_samples'].complete)
+    assert rows(val[0]['inputs']['points']) != rows(val[7]['inputs']['points'])

@@ -137,6 +137,17 @@ def test_part_data_through_the_shipped_configs(text, h5, name):
     assert data.metainfo['split'] == 'test' and data.metainfo['normalize'] == 'unit_sphere'
 
 
+def test_the_generated_twin_of_part_data():
+    cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/shapenet_part_synthetic.py')
+    for loader, split in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'test')):
+        loader.dataset.update(size=3, cache_dir=None)
+        data = DATASETS.build(loader.dataset)
+        sample = data[2]
+        assert sample['inputs']['points'].shape == (2048, 3) and data.metainfo['split'] == split
+        parts = sample['data_samples'].parts
+        assert 0 <= int(parts.min()) <= int(parts.max()) < len(data.metainfo['part_names'][2])
+
+
 @pytest.mark.parametrize('variant', ['text', 'h5'])
 def test_packed_part_data_give_the_same_samples(text, h5, tmp_path, variant):
     root = text if variant == 'text' else h5
