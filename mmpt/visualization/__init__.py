@@ -1,5 +1,6 @@
 """Headless pictures: PNG and self-contained HTML."""
 
+from .contact_sheet import SheetItem, save_sheet
 from .figures import save_curves, save_scores
 from .hooks import ReconstructionPictures
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
@@ -14,6 +15,7 @@ __all__ = [
     'ReconstructionItem',
     'ReconstructionPictures',
     'Section',
+    'SheetItem',
     'Table',
     'Text',
     'draw_reconstruction',
@@ -21,5 +23,6 @@ __all__ = [
     'save_curves',
     'save_reconstruction',
     'save_scores',
+    'save_sheet',
     'write_report',
 ]
