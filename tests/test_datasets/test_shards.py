@@ -270,9 +270,13 @@ def test_pack_json_of_others_is_refused(folder, tmp_path):
     ):
         path.write_text(json.dumps({**about, **change}))
         assert said in refuse(ValueError, folder)
-    del about['shards']
-    path.write_text(json.dumps(about))
-    assert 'lacks shards' in refuse(ValueError, folder)
+    for key in ('shards', 'num_shapes', 'command', 'dataset', 'metainfo', 'index'):
+        for changed in ({k: value for k, value in about.items() if k != key}, {**about, key: [3]}):
+            path.write_text(json.dumps(changed))
+            assert f'lacks {key}' in refuse(ValueError, folder)
+    outside = {**about['shards'][0], 'name': '../../secret.bin'}
+    path.write_text(json.dumps({**about, 'shards': [outside, *about['shards'][1:]]}))
+    assert 'lacks shards, or has something there' in refuse(ValueError, folder)
     for text in ('{"format":', '[]', 'null'):
         path.write_text(text)
         assert 'pack.json' in refuse(ValueError, folder)

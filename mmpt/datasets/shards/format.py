@@ -20,6 +20,7 @@ import json
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ _MAGIC = b'mmpt'
 _PREFIX = struct.Struct('<4sIII')
 # Numbers of a fixed width: no objects, no text, no structures.
 _DTYPE = re.compile(r'[<|][biuf][1248]')
+_FILE = re.compile(r'index\.bin|shard-[0-9]{5,}\.bin')
 # A number that no label is.
 _NO_LABEL = -(2**31)
 
@@ -253,12 +255,41 @@ def read_pack(folder: Path) -> dict[str, Any]:
             f'{path} has format version {pack.get("format_version")!r}, and this mmpt reads version {VERSION}; pack '
             'the data again with tools/dataset_converters/pack.py, or use the mmpt that wrote them.'
         )
-    needed = ('dataset', 'variant', 'metainfo', 'num_shapes', 'shards', 'index', 'complete', 'command')
-    missing = [key for key in needed if key not in pack]
-    if missing:
-        raise ValueError(f'{path} lacks {", ".join(missing)}; copy or pack the data again.')
+    wrong = [key for key, good in _NEEDED.items() if key not in pack or not good(pack[key])]
+    if wrong or (pack['complete'] and not _is_file(pack.get('index'))):
+        raise ValueError(
+            f'{path} lacks {", ".join(wrong) or "index"}, or has something there that was not written by mmpt; copy or '
+            'pack the data again.'
+        )
     pack['metainfo'] = _tuples(pack['metainfo'])
     return pack
+
+
+def _is_file(value: Any) -> bool:
+    """Whether a value describes one of our files: a name that leads nowhere else, its size and its digest."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get('name'), str)
+        and _FILE.fullmatch(value['name']) is not None
+        and isinstance(value.get('bytes'), int)
+        and isinstance(value.get('sha256'), str)
+    )
+
+
+def _is_list_of(good: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(good, value))
+
+
+# What has to be in pack.json, and how it is told from what is not ours.
+_NEEDED: dict[str, Callable[[Any], bool]] = {
+    'dataset': lambda value: isinstance(value, str),
+    'variant': lambda value: True,
+    'metainfo': lambda value: isinstance(value, dict),
+    'num_shapes': lambda value: isinstance(value, int) and value >= 0,
+    'complete': lambda value: isinstance(value, bool),
+    'command': _is_list_of(lambda word: isinstance(word, str)),
+    'shards': _is_list_of(_is_file),
+}
 
 
 def _tuples(value: Any) -> Any:
