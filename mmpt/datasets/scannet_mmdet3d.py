@@ -85,21 +85,23 @@ def _read_entry(root: Path, split: str, entry: dict[str, Any], where: str) -> Sc
         ]
     instances = entry.get('instances') or []
     matrix = entry.get('axis_align_matrix', entry['lidar_points'].get('axis_align_matrix', np.eye(4)))
-    axis_align = np.array(matrix, np.float64)
-    boxes = np.array([one['bbox_3d'] for one in instances], np.float32).reshape(len(instances), -1)
-    if axis_align.shape != (4, 4) or not np.isfinite(axis_align).all() or (instances and boxes.shape[1] != 6):
+    try:
+        axis_align = np.array(matrix, np.float64).reshape(4, 4)
+        boxes = np.array([one['bbox_3d'] for one in instances], np.float32).reshape(len(instances), 6)
+        box_labels = np.array([one['bbox_label_3d'] for one in instances], np.int64)
+    except (ValueError, OverflowError) as error:
         raise ValueError(
-            f'{where} has an axis_align_matrix of shape {axis_align.shape} and boxes {boxes.shape}, expected finite '
-            'numbers (4, 4) and (K, 6); create the infos again.'
-        )
+            f'{where} has no axis_align_matrix of 4 x 4 numbers, or boxes without 6 numbers and a label ({error}); '
+            'create the infos again.'
+        ) from error
     return SceneInfo(
         name=Path(file).stem,
         points=inside(root / 'points', file, where),
         semantic=masks[0],
         instance=masks[1],
         axis_align=axis_align,
-        boxes=boxes.reshape(-1, 6),
-        box_labels=np.array([one['bbox_label_3d'] for one in instances], np.int64),
+        boxes=boxes,
+        box_labels=box_labels,
     )
 
 

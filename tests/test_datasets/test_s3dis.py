@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _packed import packed_twin
 from mmengine.config import Config
 
 from mmpt.datasets import S3DIS
@@ -278,3 +279,17 @@ def test_the_shipped_config_reads_blocks(tree):
         # A block of 1 m around the origin, at the height it has in the room; another one in training the next time.
         assert one['inputs']['points'][:, :2].abs().max() <= 0.5 + 1e-5
         assert (one['inputs']['points'] == other['inputs']['points']).all() == (split == 'test')
+
+
+def test_packed_rooms_are_the_same(converted, tmp_path):
+    cfg = {'type': 'S3DIS', 'data_root': str(converted[0]), 'split': 'test', 'instances': True}
+    raw, packed = DATASETS.build(cfg), packed_twin(tmp_path, **cfg)
+    assert len(raw) == len(packed) == 2 and packed.metainfo == raw.metainfo
+    for index in range(2):
+        one, other = raw.load_info(index), packed.load_info(index)
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            np.testing.assert_array_equal(value, other[key], err_msg=key)
+    # Another test area is another data set, whose rooms these are not.
+    with pytest.raises(ValueError, match='test area 5'):
+        S3DIS(str(tmp_path), 'test', test_area=2, packed=True)

@@ -1,0 +1,38 @@
+# ScanNet v2, segmentation: 20 classes, one point per 2 cm voxel, x y z, colour and normal.
+# Expects data/scannet as tools/dataset_converters/scannet.py writes it; docs/datasets/scannet.md says of what.
+# There are no generated rooms yet: synthetic.py beside this file has generated shapes, without a download.
+feature_keys = ('colors', 'normals')
+
+train_pipeline = [
+    dict(type='CentreFloor'),
+    dict(type='RotateUp', up_axis='z'),
+    dict(type='FlipXY'),
+    dict(type='ContrastPointColors'),
+    dict(type='ShiftPointColors'),
+    dict(type='JitterPointColors'),
+    dict(type='GridSample', size=0.02),
+    dict(type='CropSphere', num_points=102400),
+    dict(type='CentreFloor'),
+    dict(type='PackInputs', feature_keys=feature_keys),
+]
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='StepSampler', shuffle=True),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(type='ScanNet', data_root='data/scannet', split='train', variant='seg20', pipeline=train_pipeline),
+)
+val_pipeline = [
+    dict(type='CentreFloor'),
+    dict(type='GridSample', size=0.02, random=False, inverse=True),
+    dict(type='PackInputs', feature_keys=feature_keys),
+]
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='pseudo_collate'),
+    dataset=dict(type='ScanNet', data_root='data/scannet', split='val', variant='seg20', pipeline=val_pipeline),
+)
