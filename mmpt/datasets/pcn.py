@@ -52,6 +52,8 @@ class PCN(PointCloudDataset):
         ValueError: an unknown split; the list is not that of the release, or an entry is no plain file name.
     """
 
+    EXPECTED_COUNTS = {('PCN', 'train'): 28974, ('PCN', 'val'): 800, ('PCN', 'test'): 1200}
+
     def __init__(
         self,
         data_root: str,

@@ -149,6 +149,12 @@ class ShapeNet(PointCloudDataset):
         ValueError: an unknown split, an empty list, a line that is not ``<synset>-<model>.npy``.
     """
 
+    EXPECTED_COUNTS = {
+        ('ShapeNet-55', 'train'): 41952,
+        ('ShapeNet-55', 'test'): 10518,
+        ('ShapeNet-55', 'whole'): 52470,
+    }
+
     def __init__(
         self,
         data_root: str,

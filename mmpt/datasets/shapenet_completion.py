@@ -49,6 +49,14 @@ class ShapeNetCompletion(PointCloudDataset):
         ValueError: an unknown variant or split, an empty list, a line that is not ``<synset>-<model>.npy``.
     """
 
+    EXPECTED_COUNTS = {
+        ('ShapeNet-55', 'train'): 41952,
+        ('ShapeNet-55', 'test'): 10518,
+        ('ShapeNet-34', 'train'): 46765,
+        ('ShapeNet-34', 'test'): 3400,
+        ('ShapeNet-Unseen21', 'test'): 2305,
+    }
+
     def __init__(
         self,
         data_root: str,

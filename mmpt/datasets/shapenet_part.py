@@ -87,6 +87,9 @@ class ShapeNetPart(PointCloudDataset):
             when a sample is read, a row that is not seven numbers, or a part that the class does not have.
     """
 
+    # Of trainval, 14,006 and 14,007 are both in print.
+    EXPECTED_COUNTS = {('text', 'test'): 2874, ('h5', 'test'): 2874}
+
     def __init__(
         self,
         data_root: str,
