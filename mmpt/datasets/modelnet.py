@@ -28,6 +28,8 @@ MODELNET40 = (
     'table', 'tent', 'toilet', 'tv_stand', 'vase', 'wardrobe', 'xbox',
 )  # fmt: skip
 _SPLITS = ('train', 'test')
+# One path component that cannot climb.
+_LINE = re.compile(r'[A-Za-z0-9_]+')
 _WHO = '`data_root` of ModelNet'
 _SOURCE = (
     'docs/datasets/modelnet.md says where the data come from; configs/_base_/datasets/categories_val.py is generated '
@@ -83,6 +85,14 @@ class ModelNet(PointCloudDataset):
             or does not fit the list.
     """
 
+    #: (variant, split) -> shapes, for tools/verify_dataset.py.
+    EXPECTED_COUNTS = {
+        ('modelnet40_normal_resampled', 'train'): 9843,
+        ('modelnet40_normal_resampled', 'test'): 2468,
+        ('modelnet40_hdf5_2048', 'train'): 9840,
+        ('modelnet40_hdf5_2048', 'test'): 2468,
+    }
+
     def __init__(
         self,
         data_root: str,
@@ -99,7 +109,7 @@ class ModelNet(PointCloudDataset):
         _check_arguments(split, variant, categories, source)
         self.data_root, self.split, self.categories, self.cache_dir = Path(data_root), split, categories, cache_dir
         # What load_info reads: text files (neither), one map per h5 file, or one of the .dat file.
-        self.items: list[tuple[str, int, Path]] = []
+        self.items: list[tuple[str, int]] = []
         self.maps: list[RowMap] = []
         metainfo = {'variant': f'modelnet{categories}_{variant}', 'up_axis': 'y', 'split': split}
         if variant == 'hdf5_2048':
@@ -127,7 +137,7 @@ class ModelNet(PointCloudDataset):
         sample_id = self.items[index][0] if self.items else f'{rows.source.stem}-{row:04d}'
         info: dict[str, Any] = {'sample_id': sample_id, 'split': self.split, 'label': self.label(index)}
         if rows is None:
-            info.update(_read_text(self.items[index][2]))
+            info.update(_read_text(self.data_root / sample_id.rpartition('_')[0] / f'{sample_id}.txt'))
             return info
         if not 0 <= info['label'] < self.categories:
             raise ValueError(
@@ -154,7 +164,7 @@ class ModelNet(PointCloudDataset):
         prefix = f'modelnet{self.categories}'
         classes = self._read_classes(self.data_root / f'{prefix}_shape_names.txt')
         list_file = self.data_root / f'{prefix}_{self.split}.txt'
-        self.items = _read_items(self.data_root, list_file, classes)
+        self.items = _read_items(list_file, classes)
         dats = {name: self.data_root / f'{prefix}_{name}_8192pts_fps.dat' for name in _SPLITS}
         if source == 'text' or (source == 'auto' and not all(path.is_file() for path in dats.values())):
             return classes, 'text'
@@ -193,20 +203,20 @@ def _check_arguments(split: str, variant: str, categories: int, source: str) -> 
         raise ValueError(f'{said}: hdf5_2048 exists for 40 categories only, and its source is not chosen.')
 
 
-def _read_items(root: Path, list_file: Path, classes: tuple[str, ...]) -> list[tuple[str, int, Path]]:
-    """Sample id, label and text file of every line."""
+def _read_items(list_file: Path, classes: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Sample id and label of every line."""
     labels = {name: label for label, name in enumerate(classes)}
     items = []
     for number, line in read_lines(list_file, 'one <class>_NNNN a line', _WHO, _SOURCE):
-        where = f'{list_file}, line {number}'
-        inside(root, line, where)
         name = line.rpartition('_')[0]
-        if name not in labels:
+        if not _LINE.fullmatch(line) or name not in labels:
+            where = f'{list_file}, line {number}'
+            inside(list_file.parent, line, where)
             raise ValueError(
                 f'{where}: expected <class>_NNNN with a class of modelnet{len(classes)}_shape_names.txt, got {line!r}; '
                 'list and class names are of different releases, or the line is damaged.'
             )
-        items.append((line, labels[name], root / name / f'{line}.txt'))
+        items.append((line, labels[name]))
     return items
 
 
@@ -247,16 +257,14 @@ def _read_dat(path: Path) -> dict[str, list[np.ndarray]]:
     }
 
 
-def _check_against_list(
-    rows: RowMap, items: list[tuple[str, int, Path]], list_file: Path, classes: tuple[str, ...]
-) -> None:
+def _check_against_list(rows: RowMap, items: list[tuple[str, int]], list_file: Path, classes: tuple[str, ...]) -> None:
     """The ``.dat`` names nothing: that its rows are the lines of the list shows in their number and classes."""
     if len(rows) != len(items):
         raise ValueError(
             f'{rows.source} has {len(rows)} shapes, but {list_file} has {len(items)} lines; they belong to different '
             'releases: take both from the same download.'
         )
-    differing = np.flatnonzero(rows.labels != np.array([label for _, label, _ in items]))
+    differing = np.flatnonzero(rows.labels != np.array([label for _, label in items]))
     if len(differing):
         row = int(differing[0])
         raise ValueError(

@@ -54,6 +54,15 @@ class ModelNetFewShot(PointCloudDataset):
         ValueError: an unknown split; the file would run code, is damaged or holds something else.
     """
 
+    #: (variant, split) -> shapes, for tools/verify_dataset.py.
+    EXPECTED_COUNTS = {
+        (f'{way}way_{shot}shot_{fold}', split): way * (shot if split == 'train' else 20)
+        for way in (5, 10)
+        for shot in (10, 20)
+        for fold in range(10)
+        for split in _SPLITS
+    }
+
     def __init__(
         self,
         data_root: str,

@@ -22,8 +22,9 @@ _FORMAT = 1
 class RowMap:
     """The samples of one file, each readable on its own.
 
-    A pickle can only be read as a whole, and a compressed h5 file nearly so: one row of it costs the unpacking of all
-    blocks that it crosses. So the file is read once, and its arrays are laid beside it as ``<file>.mapped/<key>.npy``.
+    A pickle can only be read as a whole, and a compressed h5 file nearly so: a block of it holds a piece of hundreds of
+    rows, and reading one row unpacks every block that the row crosses. So the file is read once, and its arrays are
+    laid beside it as ``<file>.mapped/<key>.npy``.
     Later openings read the labels and nothing else; all processes share one copy of the pages they touch, and pickling
     an object of this class (as spawned workers do) copies no data. The arrays are made again when the size or the time
     of the file changes. Of several processes that open it at once, one makes them and the others wait.
@@ -31,7 +32,7 @@ class RowMap:
     Args:
         source (Path): the file.
         read (Callable): file -> arrays by key, all with one row per sample (or lists of equal arrays), 'label' (n,) of
-            integers among them. Floats are kept as float32, integers as int64.
+            integers among them. Floats are kept as float32, integers as they are.
         cache_dir (str | None): a folder for the arrays in place of the file's own.
 
     Raises:
@@ -54,7 +55,7 @@ class RowMap:
         self._arrays: dict[str, np.ndarray] = {}
         self.keys = tuple(json.loads((self.folder / _ABOUT).read_text(encoding='utf-8'))['keys'])
         #: (n,) int64.
-        self.labels = np.array(self._open('label'))
+        self.labels = self._open('label').astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -147,7 +148,7 @@ def _is_current(folder: Path, stamp: dict[str, Any]) -> bool:
 def _write_rows(path: Path, rows: Sequence[np.ndarray]) -> None:
     """Write row by row: a pickle's clouds lie in memory already, and one array of them all would be there twice."""
     first = np.asarray(rows[0])
-    dtype = np.dtype(np.float32 if first.dtype.kind == 'f' else np.int64)
+    dtype = np.dtype(np.float32) if first.dtype.kind == 'f' else first.dtype.newbyteorder('=')
     header = {'descr': dtype.str, 'fortran_order': False, 'shape': (len(rows), *first.shape)}
     with open(path, 'wb') as file:
         np.lib.format.write_array_header_1_0(file, header)

@@ -1,4 +1,4 @@
-"""ModelNet in exactly its released layouts: resampled text files, Point-BERT's cache of them, PointNet's h5 files."""
+"""ModelNet in exactly the layouts of its resampled release: text files, and Point-BERT's cache of them."""
 
 import builtins
 import os
@@ -7,7 +7,6 @@ import re
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -72,35 +71,6 @@ def cached(resampled):
     return resampled
 
 
-def write_h5(path, first, count, **change):
-    arrays = {
-        'data': np.arange(first, first + count, dtype=np.float32)[:, None, None] + np.zeros((1, 2048, 3), np.float32),
-        'label': (np.arange(first, first + count, dtype=np.uint8) % 40)[:, None],
-    }
-    arrays['data'][:, 1, 2] += 0.25
-    arrays['normal'] = np.broadcast_to(np.float32([0, 1, 0]), arrays['data'].shape)
-    with h5py.File(path, 'w') as file:
-        for key, array in {**arrays, **change}.items():
-            if array is not None:
-                file.create_dataset(key, data=array, compression='gzip', compression_opts=4)
-
-
-@pytest.fixture
-def hdf5(tmp_path):
-    """modelnet40_ply_hdf5_2048; eleven train files, so that the order of names and of numbers differ."""
-    root = tmp_path / 'modelnet40_ply_hdf5_2048'
-    root.mkdir()
-    for number in range(11):
-        write_h5(root / f'ply_data_train{number}.h5', 3 * number, 3)
-    write_h5(root / 'ply_data_test0.h5', 50, 2)
-    write_h5(root / 'ply_data_test1.h5', 52, 1)
-    (root / 'shape_names.txt').write_text('\n'.join(MODELNET40))
-    for split, count in (('train', 11), ('test', 2)):
-        names = [f'data/modelnet40_ply_hdf5_2048/ply_data_{split}{k}.h5' for k in reversed(range(count))]
-        (root / f'{split}_files.txt').write_text('\n'.join(names) + '\n')
-    return root
-
-
 def test_classes_are_those_of_the_release():
     assert len(MODELNET40) == 40 and list(MODELNET40) == sorted(set(MODELNET40))
     assert MODELNET40[0] == 'airplane' and MODELNET40[-1] == 'xbox'
@@ -119,6 +89,7 @@ def test_text_files_give_points_normals_and_the_class_before_the_last_underscore
     info = data.metainfo
     assert (info['variant'], info['source'], info['split']) == ('modelnet40_normal_resampled', 'text', 'train')
     assert (info['up_axis'], info['normalize'], info['classes']) == ('y', 'none', MODELNET40)
+    assert ModelNet.EXPECTED_COUNTS[info['variant'], info['split']] == 9843
     assert ModelNet(str(resampled), 'test')[1]['class_name'] == 'tv_stand'
 
 
@@ -207,33 +178,6 @@ def test_modelnet10(resampled):
     np.testing.assert_array_equal(data[1]['points'], cloud_of('night_stand_0002')[:, :3])
 
 
-@pytest.mark.parametrize('lists', [True, False])
-def test_h5_files_come_in_the_order_of_their_numbers(hdf5, lists):
-    if not lists:
-        for path in hdf5.glob('*.txt'):
-            path.unlink()
-    data = ModelNet(str(hdf5), 'train', variant='hdf5_2048')
-    assert len(data) == 33
-    for index in (0, 5, 6, 8, 9, 30, 32):  # file 2 ends with 8, file 10 begins with 30
-        sample = data[index]
-        assert sample['points'].shape == (2048, 3) and sample['points'].dtype == np.float32
-        assert sample['points'][0, 0] == index and sample['points'][1, 2] == index + 0.25
-        assert sample['normals'].tolist()[:1] == [[0, 1, 0]]
-        assert sample['label'] == data.label(index) == index and sample['class_name'] == MODELNET40[index]
-    assert data[32]['sample_id'] == 'ply_data_train10-0002'
-    assert len({data.load_info(index)['sample_id'] for index in range(33)}) == 33
-    assert data.metainfo['variant'] == 'modelnet40_hdf5_2048' and data.metainfo['normalize'] == 'unit_sphere'
-    assert data.metainfo['classes'] == MODELNET40 and data.metainfo['source'] == 'h5'
-    test = ModelNet(str(hdf5), 'test', variant='hdf5_2048')
-    assert len(test) == 3 and test[2]['points'][0, 0] == 52 and test.label(2) == 12
-
-
-def test_h5_files_without_normals(hdf5):
-    write_h5(hdf5 / 'ply_data_test1.h5', 52, 1, normal=None)
-    data = ModelNet(str(hdf5), 'test', variant='hdf5_2048')
-    assert 'normals' in data[1] and 'normals' not in data[2]
-
-
 def test_packed_gives_the_same_samples(cached, tmp_path):
     pipeline = [
         {'type': 'RandomSample', 'num_points': 32},
@@ -256,23 +200,46 @@ def test_packed_gives_the_same_samples(cached, tmp_path):
     assert sample['inputs']['points'].shape == (32, 6) and sample['data_samples'].class_name == 'night_stand'
 
 
-def test_shipped_configs(resampled, cached, hdf5):
-    for name, root in (('modelnet40', cached), ('modelnet40_h5', hdf5)):
-        cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/{name}.py')
-        parts = [cfg.train_dataloader.dataset, *cfg.val_dataloader.dataset.datasets]
-        for part in parts:
-            part.data_root = str(root)
-            if name == 'modelnet40':  # the rows of the small cache
-                part.pipeline = [dict(step, num_points=64) if 'num_points' in step else step for step in part.pipeline]
-        train, val = DATASETS.build(parts[0]), DATASETS.build(cfg.val_dataloader.dataset)
-        points = train[0]['inputs']['points']
-        assert points.shape == (64 if name == 'modelnet40' else 1024, 3)
-        assert val.metainfo['split'] == ('train', 'test') and len(val) == len(train) + len(val.datasets[1])
-        assert val.metainfo['normalize'] == 'unit_sphere'
-        assert val[len(train)]['data_samples'].split == 'test'
+def test_shipped_configs(resampled):
+    cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/modelnet40.py')
+    for part in (cfg.train_dataloader.dataset, *cfg.val_dataloader.dataset.datasets):
+        part.data_root = str(resampled)
+    train, val = DATASETS.build(cfg.train_dataloader.dataset), DATASETS.build(cfg.val_dataloader.dataset)
+    assert train[0]['inputs']['points'].shape == (1024, 3) and len(val) == 6
+    assert val.metainfo['split'] == ('train', 'test') and val.metainfo['normalize'] == 'unit_sphere'
+    # Scaled as a whole, then cut, as the protocols do.
+    points = cloud_of('airplane_0627')[:, :3].astype(np.float64)
+    points -= points.mean(axis=0)
+    points /= np.linalg.norm(points, axis=1).max()
+    np.testing.assert_allclose(val[4]['inputs']['points'], points[:1024], atol=1e-6)
     cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/modelnet10.py')
     parts = [cfg.train_dataloader.dataset, *cfg.val_dataloader.dataset.datasets]
     assert {(part.type, part.categories) for part in parts} == {('ModelNet', 10)}
+    assert [part.split for part in parts] == ['train', 'train', 'test'] and len(parts[1].pipeline) == 3
+
+
+def test_the_probe_of_a_pretraining_config_can_be_swapped_for_modelnet(cached, tmp_path):
+    # The snippet of docs/datasets/modelnet.md.
+    (tmp_path / 'mine.py').write_text(f"""
+_base_ = {str(ROOT / 'configs/mmpt/pretrain_synthetic.py')!r}
+probe = dict(
+    type='ModelNet',
+    data_root={str(cached)!r},
+    pipeline=[dict(type='UnitSphere'), dict(type='FirstPoints', num_points=48), dict(type='PackInputs')],
+)
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='ConcatDataset',
+        datasets=[dict(split='train', **probe), dict(split='test', **probe)],
+    ),
+)
+""")
+    loader = Config.fromfile(tmp_path / 'mine.py').val_dataloader
+    data = DATASETS.build(loader.dataset)
+    assert len(data) == 6 and data.metainfo['classes'] == MODELNET40 and loader.batch_size == 64
+    assert [data[index]['data_samples'].label for index in range(6)] == LABELS['train'] + LABELS['test']
+    assert data[0]['inputs']['points'].norm(dim=1).max() <= 1 + 1e-6
 
 
 def refuse(kind, index=None, **kwargs):
@@ -291,18 +258,10 @@ def test_unknown_arguments(resampled, wrong):
     assert repr(next(iter(wrong.values()))) in text and 'expected' in text
 
 
-def test_ten_categories_have_no_h5_files(hdf5):
-    assert '40 categories' in refuse(ValueError, data_root=str(hdf5), variant='hdf5_2048', categories=10)
-
-
-def test_missing_pieces(resampled, hdf5, tmp_path):
+def test_missing_pieces(resampled, tmp_path):
     text = refuse(FileNotFoundError, data_root=str(tmp_path / 'nowhere'))
     for part in (str(tmp_path / 'nowhere'), 'modelnet40_{shape_names,train,test}.txt', 'categories_val.py'):
         assert part in text
-    (hdf5 / 'ply_data_train4.h5').unlink()
-    text = refuse(FileNotFoundError, data_root=str(hdf5), variant='hdf5_2048')
-    assert 'ply_data_train4.h5' in text and 'train_files.txt, line 7' in text
-    assert 'ply_data_train<k>.h5' in refuse(FileNotFoundError, data_root=str(resampled), variant='hdf5_2048')
     (resampled / 'chair' / 'chair_0003.txt').unlink()
     text = refuse(FileNotFoundError, 2, data_root=str(resampled))
     assert str(resampled / 'chair' / 'chair_0003.txt') in text
@@ -402,55 +361,6 @@ def test_nan_in_the_cache_is_named_with_its_row(cached):
     path = write_dat(cached, 'train', points=points)
     text = refuse(ValueError, 1, data_root=str(cached))
     assert f'{path}, row 1' in text and '1 of 64 points' in text
-
-
-@pytest.mark.parametrize(
-    ('change', 'reason'),
-    [
-        ({'data': None}, "'data'"),
-        ({'label': None}, "'label'"),
-        ({'data': np.zeros((2, 2048, 6), np.float32)}, r'\(2, 2048, 6\)'),
-        ({'label': np.zeros((3, 1), np.uint8)}, '3 of label'),
-        ({'label': np.zeros((2, 2), np.uint8)}, r'\(2, 2\)'),
-        ({'label': np.zeros((2, 1), np.float32)}, 'float32'),
-        ({'normal': np.zeros((2, 1024, 3), np.float32)}, '1024'),
-        ({'normal': np.zeros((3, 2048, 3), np.float32)}, '3 of normal'),
-        (
-            {'data': np.zeros((0, 2048, 3), np.float32), 'label': np.zeros((0, 1), np.uint8), 'normal': None},
-            'at least one',
-        ),
-    ],
-)
-def test_an_h5_file_that_holds_something_else(hdf5, change, reason):
-    path = hdf5 / 'ply_data_test0.h5'
-    write_h5(path, 50, 2, **change)
-    text = refuse(ValueError, data_root=str(hdf5), split='test', variant='hdf5_2048')
-    assert str(path) in text and re.search(reason, text)
-
-
-def test_an_h5_file_that_is_cut_off(hdf5):
-    path = hdf5 / 'ply_data_test0.h5'
-    path.write_bytes(path.read_bytes()[:2000])
-    assert str(path) in refuse(ValueError, data_root=str(hdf5), split='test', variant='hdf5_2048')
-
-
-def test_h5_rows_with_a_wrong_label_or_nan_are_named(hdf5):
-    path = hdf5 / 'ply_data_test0.h5'
-    write_h5(path, 50, 2, label=np.array([[10], [40]], np.uint8))
-    text = refuse(ValueError, 1, data_root=str(hdf5), split='test', variant='hdf5_2048')
-    assert f'{path}, row 1' in text and 'label 40' in text and '0 to 39' in text
-    data = np.zeros((2, 2048, 3), np.float32)
-    data[1, 7] = np.nan
-    write_h5(path, 50, 2, data=data)
-    text = refuse(ValueError, 1, data_root=str(hdf5), split='test', variant='hdf5_2048')
-    assert f'{path}, row 1' in text and '1 of 2048 points' in text
-
-
-@pytest.mark.parametrize('line', ['../ply_data_test0.h5', '/ply_data_test0.h5', 'ply_data_train0.h5', 'notes.txt'])
-def test_a_list_of_h5_files_names_nothing_else(hdf5, line):
-    path = hdf5 / 'test_files.txt'
-    path.write_text(f'{line}\n')
-    assert f'{path}, line 1' in refuse(ValueError, data_root=str(hdf5), split='test', variant='hdf5_2048')
 
 
 def test_damaged_mapped_rows_say_how_to_make_them_again(cached):

@@ -70,6 +70,7 @@ def test_a_fold_gives_points_normals_and_labels_within_it(root, protocol):
         assert len({data.load_info(k)['sample_id'] for k in range(count)}) == count
         assert data.metainfo['classes'] == ('night_stand', 'chair', 'airplane', 'xbox', 'flower_pot')
         assert data.metainfo['variant'] == '5way_10shot_0' and data.metainfo['up_axis'] == 'y'
+        assert ModelNetFewShot.EXPECTED_COUNTS['5way_10shot_0', split] == count
 
 
 def test_samples_belong_to_the_caller(root):

@@ -75,6 +75,7 @@ def test_a_variant_reads_its_own_files_as_they_are(root, variant):
         info = data.metainfo
         assert (info['variant'], info['split'], info['classes']) == (variant, split, SCANOBJECTNN)
         assert (info['up_axis'], info['normalize']) == ('y', 'none')
+        assert ScanObjectNN.EXPECTED_COUNTS[variant, split] > 500
         assert len({data.load_info(index)['sample_id'] for index in range(count)}) == count
 
 
