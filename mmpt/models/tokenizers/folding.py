@@ -42,7 +42,8 @@ class FoldingDecoder(nn.Module):
         self.norm2 = BatchNorm(fold)
         self.fold3 = nn.Linear(fold, 3)
         side = torch.tensor([-0.05, 0.05])
-        self.register_buffer('grid', torch.cartesian_prod(side, side), persistent=False)
+        # The first coordinate runs fastest, as in Point-BERT, so that points come in its order.
+        self.register_buffer('grid', torch.cartesian_prod(side, side).flip(1), persistent=False)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(R, dim) -> coarse (R, S / 4, 3) and fine (R, S, 3), relative to the patch centre."""
