@@ -145,7 +145,7 @@ class S3DIS(PointCloudDataset):
         room = self.rooms[place]
         path = self.data_root / f'{room}.npy'
         array = read_npy(path)
-        _check(array, path)
+        colors, labels = _split(array, path)
         # A room that comes several times an epoch has as many names, since a name belongs to one sample.
         first = self._ends[place - 1] if place else 0
         alone = self._ends[place] - first == 1
@@ -153,15 +153,16 @@ class S3DIS(PointCloudDataset):
             'sample_id': room if alone else f'{room}/{index - first}',
             'split': self.split,
             'points': np.ascontiguousarray(array[:, :3], np.float32),
-            'colors': np.rint(array[:, 3:6]).astype(np.uint8),
-            'semantic': array[:, 6].astype(np.int64),
+            'colors': colors,
+            'semantic': labels,
         }
         if self.instances:
             info['instance'] = _read_instances(self.data_root / 'instances' / f'{room}.npy', len(array))
         return info
 
 
-def _check(array: np.ndarray, path: Path) -> None:
+def _split(array: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Check the rows of a room; colours (N, 3) uint8 and labels (N,) int64 of it."""
     if array.ndim != 2 or array.shape[1] != 7 or array.dtype.kind not in 'fiu':
         raise ValueError(
             f'expected (N, 7) numbers in {path}, x y z, red green blue, label, got {array.shape} of {array.dtype}; '
@@ -169,25 +170,26 @@ def _check(array: np.ndarray, path: Path) -> None:
         )
     if len(array) == 0:
         raise ValueError(f'expected at least one point in {path}, got none; make the file again.')
-    finite = np.isfinite(array).all(axis=1)
-    if not finite.all():
+    if not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).any(axis=1).sum())
         raise ValueError(
-            f'expected finite numbers in {path}, got NaN or infinity in {int((~finite).sum())} of {len(array)} rows; '
-            'make the file again.'
+            f'expected finite numbers in {path}, got NaN or infinity in {bad} of {len(array)} rows; make the file '
+            'again.'
         )
-    low, high = array[:, 3:6].min(), array[:, 3:6].max()
+    colors, labels = np.ascontiguousarray(array[:, 3:6]), np.ascontiguousarray(array[:, 6])
+    low, high = colors.min(), colors.max()
     if low < 0 or high > 255 or 0 < high <= 1:
         raise ValueError(
             f'expected colours from 0 to 255 in columns 4 to 6 of {path}, got {low:g} to {high:g}; the file was made '
             'by other code: make it again with tools/dataset_converters/s3dis.py.'
         )
-    labels = array[:, 6]
     wrong = (labels < 0) | (labels >= len(S3DIS_CLASSES)) | (labels != np.floor(labels))
     if wrong.any():
         raise ValueError(
             f'expected labels 0 to {len(S3DIS_CLASSES) - 1} in column 7 of {path}, got {labels[wrong][0]:g} in '
             f'{int(wrong.sum())} of {len(array)} rows; make the file again.'
         )
+    return np.rint(colors).astype(np.uint8), labels.astype(np.int64)
 
 
 def _read_instances(path: Path, count: int) -> np.ndarray:

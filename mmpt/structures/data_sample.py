@@ -27,6 +27,8 @@ class PointDataSample(BaseDataElement):
     * ``label`` (int): the class of the shape, 0-based. Absent where the data have none; never required by ``predict``.
     * ``parts`` (Tensor): (N,) int64, part of every point of ``inputs['points']``, 0-based within the class.
     * ``semantic``, ``instance`` (Tensor): (N,) int64, class and object of every point of a scene, -1 for none.
+    * ``inverse``, ``scene_semantic`` (Tensor): (M,) int64, for every point of the whole scene the row of
+      ``inputs['points']`` that stands for it, and its class; where ``GridSample(inverse=True)`` ran.
     * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw
       about the up axis (radians); ``box_labels`` (Tensor): (K,) int64, their classes, -1 for unknown.
     * ``complete`` (Tensor): (M, 3) float32, the whole surface that a partial cloud is part of, in its frame.

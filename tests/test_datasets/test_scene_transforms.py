@@ -267,3 +267,13 @@ def test_colours_reach_the_network_between_0_and_1():
     points = packed['inputs']['points']
     assert points.shape[1] == 9 and 0.9 < points[:, 3:6].max() <= 1 and points[:, 3:6].min() >= 0
     assert packed['data_samples'].semantic.shape == points.shape[:1]
+
+
+def test_the_labels_of_the_whole_scene_reach_the_evaluation():
+    before = scene()
+    answers = PackInputs()(GridSample(0.5, random=False, inverse=True)(dict(before)))['data_samples']
+    np.testing.assert_array_equal(answers.scene_semantic, before['semantic'])
+    # A prediction for each kept point is one for each point of the scene, right where the voxel has one class.
+    spread = answers.instance.numpy()[answers.inverse.numpy()]
+    assert len(spread) == 5000 and (spread <= before['instance']).all()
+    np.testing.assert_array_equal(spread[answers.instance.numpy()], answers.instance.numpy())

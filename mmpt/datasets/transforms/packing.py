@@ -22,6 +22,8 @@ _ANSWERS = {
     'parts': np.int64,
     'semantic': np.int64,
     'instance': np.int64,
+    'inverse': np.int64,
+    'scene_semantic': np.int64,
     'boxes': np.float32,
     'box_labels': np.int64,
     'complete': np.float32,
