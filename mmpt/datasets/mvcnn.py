@@ -49,7 +49,7 @@ class ShapeNetMVCNN(PointCloudDataset):
         labels (bool): read the class of each shape from ``shapenet55v1/<part>.csv``; a shape that the table leaves out
             has no label. Tables of the train and the val part are known to be in MVCNN's archive.
         views (Sequence[int] | None): numbers of the pictures that may be used, from 1; None for all twelve.
-        packed (bool): read shards in place of the files.
+        packed (bool): read shards in place of the files; ``labels`` and ``views`` are then those of packing.
         pipeline (Sequence[dict | Callable]): see :class:`PointCloudDataset`, as are ``kwargs``.
 
     Raises:
