@@ -91,8 +91,10 @@ def _read_array(file: IO[bytes], size: int, where: str | os.PathLike, expected: 
     if dtype.kind not in kinds:
         kind = {'O': 'pickled objects', 'V': 'records'}.get(dtype.kind, f'numbers of the type {dtype}')
         raise bad_file(where, expected, kind, 'write it again as plain numbers, nothing in it is run')
+    if not all(type(length) is int and 0 <= length < 1 << 48 for length in shape):
+        raise bad_file(where, expected, f'a header that claims the shape {shape}', _AGAIN)
     wanted, left = math.prod(shape) * dtype.itemsize, size - file.tell()
-    if min(shape, default=0) < 0 or wanted > left:
+    if wanted > left:
         found = f'{left:,} bytes where the header claims {wanted:,} for {shape}'
         raise bad_file(where, expected, found, f'the file is cut off, so {_AGAIN}')
     data = bytearray(wanted)

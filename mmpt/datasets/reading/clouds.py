@@ -166,7 +166,12 @@ def _finish(
             found = f'a face with vertex {low if low < 0 else high}'
             raise bad_file(path, f'faces of the vertices 0 to {len(points) - 1}', found, 'write the file again')
         faces = np.ascontiguousarray(faces, np.int64)
-    points, origin = _to_float32(points)
+    with np.errstate(over='ignore'):
+        points, origin = _to_float32(points)
+    if not np.isfinite(points).all():
+        raise bad_file(
+            path, 'coordinates that fit 32 bits', 'larger ones', 'repair the file or remove it from the list'
+        )
     return Cloud(
         points,
         faces,

@@ -61,7 +61,7 @@ def read_glb(path: str | os.PathLike) -> dict[str, Any]:
             pieces.append(scene.read_primitive(primitive, matrix))
         return _join(pieces)
     except _Wrong as error:
-        raise bad_file(path, _EXPECTED, str(error), 'export it again without that') from error
+        raise bad_file(path, _EXPECTED, str(error), 'copy it again, or export it again without that') from error
     # Everything in the JSON may be missing, of another type, or point to nowhere.
     except (LookupError, TypeError, AttributeError, OverflowError, struct.error, RecursionError) as error:
         found = f'a content that contradicts itself ({type(error).__name__}: {error})'

@@ -67,6 +67,8 @@ def _size(name: str, data: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return picture.size
+    except Image.DecompressionBombError as error:
+        raise bad_file(name, f'{_EXPECTED} of at most {MAX_PIXELS:,} pixels', 'far more', 'make it smaller') from error
     # Too many kinds to list: every format of the library has errors of its own.
     except Exception as error:
         raise bad_file(

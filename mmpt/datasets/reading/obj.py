@@ -56,7 +56,7 @@ def read_obj(path: str | os.PathLike) -> dict[str, Any]:
     materials = read_materials(path, statements.libraries) if inside and 'colors' not in parts else {}
     if any(name in materials for name, _ in statements.uses):
         colors = _color_corners(statements, materials, lengths, corners)
-        parts = _split(parts['points'], parts['faces'], colors[triangles])
+        _split(parts, colors[triangles])
     return parts
 
 
@@ -177,13 +177,12 @@ def _color_corners(
     return colors
 
 
-def _split(points: np.ndarray, faces: np.ndarray, colors: np.ndarray) -> dict[str, Any]:
-    """One vertex for each colour that meets in a vertex; ``colors`` (F, 3, 3) are those of the corners."""
+def _split(parts: dict[str, Any], colors: np.ndarray) -> None:
+    """Make one vertex for each colour that meets in a vertex; ``colors`` (F, 3, 3) are those of the corners."""
     bits = colors.astype(np.int64)
-    keys = faces << 24 | bits[..., 0] << 16 | bits[..., 1] << 8 | bits[..., 2]
+    keys = parts['faces'] << 24 | bits[..., 0] << 16 | bits[..., 1] << 8 | bits[..., 2]
     kept, renumbered = np.unique(keys, return_inverse=True)
-    return {
-        'points': points[kept >> 24],
-        'faces': renumbered.reshape(-1, 3),
-        'colors': np.stack([kept >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8),
-    }
+    for key in parts.keys() & {'points', 'normals'}:
+        parts[key] = parts[key][kept >> 24]
+    parts['faces'] = renumbered.reshape(-1, 3)
+    parts['colors'] = np.stack([kept >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8)

@@ -15,6 +15,7 @@ __all__ = ['read_pcd', 'unpack_lzf']
 _EXPECTED = 'a .pcd file'
 _AGAIN = 'the file is damaged or cut off, so copy or download it again'
 _HEADER_LINES = 64
+_POINT_BYTES = 1 << 16
 # LZF stands for at most 264 bytes by 3.
 _LZF_GAIN = 88
 
@@ -80,7 +81,8 @@ def _read_header(content: bytes, path: str | os.PathLike) -> _Header:
         data = said['DATA'][0].lower()
         if 'WIDTH' in said and int(said['WIDTH'][0]) * height != points:
             raise ValueError('WIDTH times HEIGHT is not POINTS')
-        if min(counts, default=0) < 1 or points < 0 or any(np.dtype(kind).itemsize > 8 for kind in types):
+        sizes = [np.dtype(kind).itemsize * count for kind, count in zip(types, counts)]
+        if min(counts, default=0) < 1 or points < 0 or sum(sizes) > _POINT_BYTES:
             raise ValueError('a number out of range')
         if data not in ('ascii', 'binary', 'binary_compressed'):
             raise ValueError(f'DATA {data}')
@@ -96,10 +98,16 @@ def _read_text(body: bytes, header: _Header, path: str | os.PathLike) -> list[np
     width = sum(count for _, _, count in header.fields)
     rows = parse_rows(lines[: header.points], width, path, numbers)
     columns, at = [], 0
-    for _, kind, count in header.fields:
+    for name, kind, count in header.fields:
         column = rows[:, at : at + count]
         # A field of integers may still hold NaN in text where a point is missing.
-        columns.append(column.astype(kind) if kind[0] == 'f' or np.isfinite(column).all() else column)
+        if kind[0] == 'f' or np.isfinite(column).all():
+            with np.errstate(over='ignore', invalid='ignore'):
+                typed = column.astype(kind)
+            if kind[0] != 'f' and not (typed == column).all():
+                raise bad_file(path, f'numbers of the type {kind} in {name!r}', 'others', 'correct the header')
+            column = typed
+        columns.append(column)
         at += count
     return columns
 

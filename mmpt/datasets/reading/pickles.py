@@ -17,9 +17,9 @@ from .checks import bad_file, describe, read_head
 
 __all__ = ['read_pickle']
 
-_EXPECTED = 'a pickle of plain containers, numbers, text and arrays of numbers'
+_EXPECTED = 'a pickle of plain containers, numbers, text and arrays of these'
 _REMEDY = 'nothing in it was run; convert it where you trust it, for example to .npz'
-_DTYPE = re.compile(r'[<>|=]?(b1|[iu][1248]|f[248])')
+_DTYPE = re.compile(r'[<>|=]?(b1|[iu][1248]|f[248]|[US][1-9]\d{0,5})')
 _MAX_DEPTH = 64
 
 
@@ -35,8 +35,8 @@ def read_pickle(path: str | os.PathLike) -> Any:
         path (str | PathLike): the file.
 
     Returns:
-        object: None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset and numeric ndarray, nested.
-        Scalars of numpy become those of Python.
+        object: None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset and ndarray of numbers or
+        of text, nested. Scalars of numpy become those of Python.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -72,7 +72,7 @@ def _scan(file: Any, size: int) -> None:
         if opcode.name in ('PUT', 'BINPUT', 'LONG_BINPUT') and argument > number + 256:
             raise _Refused(f'a table of {argument:,} entries')
         if opcode.name == 'FRAME' and argument > size:
-            raise _Refused(f'a frame of {argument:,} bytes in a file of {size:,}')
+            raise ValueError(f'a frame of {argument:,} bytes in a file of {size:,}')
 
 
 class _StandIn:

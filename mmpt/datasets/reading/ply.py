@@ -30,6 +30,7 @@ _TYPES = {name: kind for kind, names in _NAMES.items() for name in names}
 _FORMATS = {'ascii': '', 'binary_little_endian': '<', 'binary_big_endian': '>'}
 _COLORS = (('red', 'green', 'blue'), ('r', 'g', 'b'), ('diffuse_red', 'diffuse_green', 'diffuse_blue'))
 _ALPHA = {'alpha', 'a', 'diffuse_alpha'}
+_INDICES = ('vertex_indices', 'vertex_index')
 _HEADER_BYTES = 1 << 16
 
 
@@ -62,6 +63,12 @@ def read_ply(path: str | os.PathLike) -> dict[str, Any]:
     """
     data = read_bytes(path, _EXPECTED)
     order, elements, start, line = _read_header(data, path)
+    vertex = next((element.properties for element in elements if element.name == 'vertex'), [])
+    lists = [prop.name for prop in vertex if prop.length is not None]
+    missing = [name for name in 'xyz' if name not in {prop.name for prop in vertex}]
+    if missing or lists:
+        what = f'the list {lists[0]!r}' if lists else 'no ' + ', '.join(missing)
+        raise bad_file(path, f'{_EXPECTED} with x, y, z and single numbers in its vertices', what, 'write it again')
     body = _Text(data, start, line, path) if order == '' else _Binary(data, start, order, path)
     found: dict[str, dict[str, Any]] = {}
     for element in elements:
@@ -70,7 +77,7 @@ def read_ply(path: str | os.PathLike) -> dict[str, Any]:
             break
     if 'tristrips' in found and 'face' not in found:
         raise bad_file(path, f'{_EXPECTED} with faces', 'triangle strips', 'save it as triangles')
-    return _sort_out(found, path)
+    return _sort_out(found)
 
 
 def _read_header(data: bytes, path: str | os.PathLike) -> tuple[str, list[_Element], int, int]:
@@ -128,13 +135,15 @@ class _Text:
             found = f'{len(lines):,} lines for {element.count:,} of element {element.name!r}'
             raise bad_file(self.path, _EXPECTED, found, _AGAIN)
         self.next += element.count
+        if element.name not in ('vertex', 'face'):
+            return {}
         lists = [prop for prop in element.properties if prop.length is not None]
         if not lists:
             rows = parse_rows(lines, len(element.properties), self.path, numbers)
             return {prop.name: rows[:, column] for column, prop in enumerate(element.properties)}
-        if not lines or element.properties[0] is lists[0]:
-            # Nearly always a list of vertices comes first, and what is behind it is of no use here.
-            return {lists[0].name: parse_lists(lines, self.path, numbers)}
+        if lines and element.properties[0].name in _INDICES:
+            # What is behind the list of vertices is of no use here.
+            return {element.properties[0].name: parse_lists(lines, self.path, numbers)}
         return self._read_slowly(element, lines, numbers)
 
     def _read_slowly(self, element: _Element, lines: list[str], numbers: Sequence[int]) -> dict[str, Any]:
@@ -247,20 +256,15 @@ class _Binary:
         return read
 
 
-def _sort_out(found: dict[str, dict[str, Any]], path: str | os.PathLike) -> dict[str, Any]:
-    vertex = dict(found.get('vertex', {}))
-    lists = [name for name, value in vertex.items() if isinstance(value, tuple)]
-    missing = [name for name in 'xyz' if name not in vertex or name in lists]
-    if missing or lists:
-        what = 'no ' + ', '.join(missing) if missing else f'the list {lists[0]!r}'
-        raise bad_file(path, f'{_EXPECTED} with x, y, z and single numbers in its vertices', what, 'write it again')
+def _sort_out(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    vertex = dict(found['vertex'])
     parts: dict[str, Any] = {'points': np.stack([vertex.pop(name) for name in 'xyz'], axis=1)}
     for key, names in (('normals', ('nx', 'ny', 'nz')), *(('colors', names) for names in _COLORS)):
         if key not in parts and all(name in vertex for name in names):
             parts[key] = np.stack([vertex.pop(name) for name in names], axis=1)
     parts['extra'] = {name: value for name, value in vertex.items() if 'colors' not in parts or name not in _ALPHA}
     face = found.get('face', {})
-    indices = next((face[name] for name in ('vertex_indices', 'vertex_index') if name in face), None)
+    indices = next((face[name] for name in _INDICES if name in face), None)
     if isinstance(indices, tuple) and len(indices[0]):
         parts['faces'] = fan(*indices)
     return parts

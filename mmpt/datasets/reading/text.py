@@ -13,6 +13,7 @@ from .checks import bad_file, describe, read_head
 __all__ = ['full_lines', 'parse_lists', 'parse_rows', 'read_rows', 'read_table']
 
 _TABLE = 'a table of numbers'
+_AGAIN = 'the file is damaged or cut off, so copy or download it again'
 
 
 def read_table(path: str | os.PathLike, columns: int | None = None, delimiter: str | None = None) -> np.ndarray:
@@ -33,7 +34,8 @@ def read_table(path: str | os.PathLike, columns: int | None = None, delimiter: s
         FileNotFoundError: there is no such file.
         ValueError: a word, a line of another length than the first or than ``columns``, or no numbers at all.
     """
-    return read_rows(path, columns, delimiter).astype(np.float32)
+    with np.errstate(over='ignore'):
+        return read_rows(path, columns, delimiter).astype(np.float32)
 
 
 def read_rows(path: str | os.PathLike, columns: int | None = None, delimiter: str | None = None) -> np.ndarray:
@@ -106,14 +108,14 @@ def parse_rows(lines: Sequence[str], columns: int, path: str | os.PathLike, numb
     except ValueError as error:
         where, found = _first_bad(lines, columns, None, numbers)
         raise bad_file(
-            f'{os.fspath(path)}{where}', f'{columns} numbers', found or str(error).rstrip('.'), 'write the file again'
+            f'{os.fspath(path)}{where}', f'{columns} numbers', found or str(error).rstrip('.'), _AGAIN
         ) from error
     if array.shape != (len(lines), columns):
         raise bad_file(
             f'{os.fspath(path)}, from line {numbers[0]}',
             f'{len(lines)} lines of {columns} numbers',
             f'{array.shape[0]} lines of {array.shape[1]}',
-            'write the file again',
+            _AGAIN,
         )
     return array
 
@@ -153,7 +155,7 @@ def parse_lists(lines: Sequence[str], path: str | os.PathLike, numbers: Sequence
                 f'{os.fspath(path)}, line {number}',
                 'how many integers follow, and these',
                 repr(line.strip()[:60]),
-                'the file is damaged or cut off, so copy or download it again',
+                _AGAIN,
             ) from error
         lengths.append(length)
     return np.array(lengths, np.int64), np.array(items, np.int64)
@@ -176,5 +178,5 @@ def _first_bad(
                 return f', line {number}', f'the word {word.strip()[:40]!r}'
         columns = columns or len(words)
         if words and len(words) != columns:
-            return f', line {number}', f'{len(words)} numbers where there should be {columns}'
+            return f', line {number}', f'{len(words)} where there should be {columns}'
     return '', ''
