@@ -20,6 +20,11 @@ def _take(results: dict[str, Any], index: np.ndarray | slice) -> None:
             f'{name_sample(results)} has pairs already, which name rows of the points as they are; place ProjectPoints '
             'behind every transform that chooses points.'
         )
+    if 'inverse' in results:
+        raise ValueError(
+            f'{name_sample(results)} has an inverse already, which names rows of the points as they are; place '
+            'GridSample(inverse=True) behind every other transform that chooses points.'
+        )
     for key in POINT_KEYS:
         if key in results:
             results[key] = results[key][index]

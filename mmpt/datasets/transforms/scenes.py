@@ -18,16 +18,6 @@ from .sampling import _take
 __all__ = ['CentreFloor', 'CropBlock', 'CropSphere', 'FlipXY', 'GridSample']
 
 
-def _keep(results: dict[str, Any], rows: np.ndarray, who: str) -> None:
-    """Keep some points, in the order of ``rows``."""
-    if 'inverse' in results:
-        raise ValueError(
-            f'{who} would break the `inverse` of {name_sample(results)}, which names rows of the points as GridSample '
-            'left them; put GridSample(inverse=True) behind every transform that chooses points.'
-        )
-    _take(results, rows)
-
-
 def _keep_boxes(results: dict[str, Any], kept: np.ndarray) -> None:
     for key in ('boxes', 'box_labels'):
         if key in results:
@@ -100,7 +90,7 @@ class GridSample(Transform):
         rows = order[chosen]
         by_row = np.argsort(rows)
         semantic = results.get('semantic')
-        _keep(results, rows[by_row], 'GridSample')
+        _take(results, rows[by_row])
         if self.inverse:
             if semantic is not None:
                 results['scene_semantic'] = semantic
@@ -167,7 +157,7 @@ class CropBlock(Transform):
                 break
         if 'boxes' in results:
             _keep_boxes(results, self._inside(results['boxes'], centre))
-        _keep(results, self._draw(rows, results), 'CropBlock')
+        _take(results, self._draw(rows, results))
         if self.centre:
             move(results, np.eye(3), np.array([-centre[0], -centre[1], 0.0]))
         return results
@@ -220,7 +210,7 @@ class CropSphere(Transform):
         if 'boxes' in results:
             away = ((results['boxes'][:, :3] - centre) ** 2).sum(axis=1)
             _keep_boxes(results, away <= distance[rows].max())
-        _keep(results, np.sort(rows), 'CropSphere')
+        _take(results, np.sort(rows))
         return results
 
 
