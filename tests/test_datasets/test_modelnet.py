@@ -1,6 +1,7 @@
 """ModelNet in exactly the layouts of its resampled release: text files, and Point-BERT's cache of them."""
 
 import builtins
+import multiprocessing
 import os
 import pickle
 import re
@@ -151,10 +152,23 @@ def test_workers_share_what_they_map(cached):
     data[0]  # mapped before it is handed on
     assert len(pickle.dumps(data)) < 8000  # four clouds alone have 6 kB
     alone = [data[index]['points'] for index in range(4)]
-    for context in ('fork', 'spawn'):
-        loader = DataLoader(data, batch_size=None, num_workers=2, multiprocessing_context=context)
+    for handed_on in (data, pickle.loads(pickle.dumps(data))):  # as forked and as spawned workers get it
+        loader = DataLoader(handed_on, batch_size=None, num_workers=2, multiprocessing_context='fork')
         for sample, expected in zip(loader, alone, strict=True):
             np.testing.assert_array_equal(sample['points'], expected)
+
+
+def open_and_say(root):
+    data = ModelNet(root, 'train')
+    return float(data[3]['points'][5, 1])
+
+
+def test_processes_that_open_the_cache_at_once_unpickle_it_once(cached, capfd):
+    with multiprocessing.get_context('fork').Pool(4) as pool:
+        found = pool.map(open_and_say, [str(cached)] * 4, chunksize=1)
+    expected = float((cloud_of('flower_pot_0004', 64) + np.float32(0.5))[5, 1])
+    assert found == [expected] * 4
+    assert capfd.readouterr().err.count('laying its rows') == 1
 
 
 def test_cache_dir_takes_the_mapped_rows(cached, tmp_path):
