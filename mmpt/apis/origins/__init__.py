@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmpt.utils.errors import CheckpointError
 
 from . import point_bert_dvae, point_mae
 from .base import Converted, strip
+from .files import build_converted, describe, read_checkpoint, save_converted
 
-__all__ = ['FAMILIES', 'Converted', 'convert', 'detect', 'strip']
+__all__ = ['FAMILIES', 'Converted', 'convert', 'convert_file', 'detect', 'strip']
 
 #: family -> how to know and convert it.
 FAMILIES = {'point_mae': point_mae.FAMILY, 'point_bert_dvae': point_bert_dvae.FAMILY}
@@ -72,3 +74,24 @@ def convert(checkpoint: Mapping[str, Any], family: str | None = None, **choices:
         raise CheckpointError(f'The checkpoint looks like {chosen} but lacks {error}; is the file complete?') from error
     except TypeError as error:
         raise CheckpointError(f'{chosen} cannot be converted so: {error}.') from error
+
+
+def convert_file(
+    source: str | Path, target: str | Path, family: str | None = None, *, trust: bool = False, **choices: Any
+) -> str:
+    """Translate a file, build and fill the model that it describes, and write it as a checkpoint of ours.
+
+    Args:
+        source (str | Path): the origin's checkpoint, a file or an http(s) address.
+        target (str | Path): ``*.pth``.
+        family (str | None): see :func:`convert`.
+        trust (bool): let the file run code.
+        **choices: see :func:`convert`.
+
+    Returns:
+        str: the match report.
+    """
+    converted = convert(read_checkpoint(source, trust), family, **choices)
+    model, match = build_converted(converted, source)
+    save_converted(converted, target, source)
+    return f'{describe(converted, match, model)}\nwritten: {target}'
