@@ -243,17 +243,17 @@ def _read_dat(path: Path) -> dict[str, list[np.ndarray]]:
     if len(clouds) != len(labels) or not clouds:
         raise ValueError(f'{path}: expected {expected}, got {len(clouds)} clouds and {len(labels)} labels.')
     shape = np.shape(clouds[0])
-    for row, (cloud, label) in enumerate(zip(clouds, labels)):
+    for row, (cloud, label) in enumerate(zip(clouds, map(np.asarray, labels))):
         good = isinstance(cloud, np.ndarray) and cloud.dtype.kind == 'f' and cloud.shape == shape
-        if not good or cloud.ndim != 2 or cloud.shape[1] != 6 or np.size(label) != 1:
+        if not good or cloud.ndim != 2 or cloud.shape[1] != 6 or label.size != 1 or label.dtype.kind not in 'iu':
             raise ValueError(
-                f'{path}, row {row}: expected {expected}, all of one size, got {np.shape(cloud)} and a label of shape '
-                f'{np.shape(label)}; download the file again.'
+                f'{path}, row {row}: expected {expected}, all of one size, got {np.shape(cloud)} and a label '
+                f'{label.shape} {label.dtype}; download the file again.'
             )
     return {
         'points': [cloud[:, :3] for cloud in clouds],
         'normals': [cloud[:, 3:] for cloud in clouds],
-        'label': [np.int64(np.asarray(label).item()) for label in labels],
+        'label': [np.asarray(label, np.int64).reshape(()) for label in labels],
     }
 
 

@@ -25,6 +25,7 @@ class RowMap:
     A pickle can only be read as a whole, and a compressed h5 file nearly so: a block of it holds a piece of hundreds of
     rows, and reading one row unpacks every block that the row crosses. So the file is read once, and its arrays are
     laid beside it as ``<file>.mapped/<key>.npy``.
+
     Later openings read the labels and nothing else; all processes share one copy of the pages they touch, and pickling
     an object of this class (as spawned workers do) copies no data. The arrays are made again when the size or the time
     of the file changes. Of several processes that open it at once, one makes them and the others wait.

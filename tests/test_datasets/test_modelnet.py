@@ -349,6 +349,8 @@ def test_the_cache_runs_no_code(cached, tmp_path):
     [
         ({'points': [], 'labels': []}, '0 clouds'),
         ({'labels': [np.array([0], np.int32)] * 3}, '4 clouds and 3 labels'),
+        ({'labels': [np.array([0.5])] * 4}, r'row 0.*\(1,\) float64'),
+        ({'labels': ['airplane'] * 4}, r'row 0.*<U8'),
         ({'points': [np.zeros((64, 3), np.float32)] * 4}, r'row 0.*\(64, 3\)'),
         ({'points': [np.zeros((60 + k, 6), np.float32) for k in range(4)]}, r'row 1.*\(61, 6\)'),
         ({'points': [np.zeros((9, 6), np.float32)] * 3, 'labels': [np.array([0], np.int32)] * 3}, '3 shapes.*4 lines'),
