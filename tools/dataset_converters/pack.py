@@ -104,7 +104,10 @@ def find_parts(config: Any, keys: list[str], file: str) -> list[Part]:
     for key in keys or _LOADERS:
         value: Any = config
         for name in key.split('.'):
-            value = value.get(name) if hasattr(value, 'get') else None
+            if isinstance(value, (list, tuple)):
+                value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
+            else:
+                value = value.get(name) if hasattr(value, 'get') else None
         if value is not None:
             found += flatten(value, key)
         elif keys:
