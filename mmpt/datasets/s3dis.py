@@ -36,7 +36,9 @@ S3DIS_CLASSES = (
     'board',
     'clutter',
 )
-_AREAS = range(1, 7)
+#: Rooms of each area in the release.
+_ROOMS = {1: 44, 2: 40, 3: 23, 4: 49, 5: 68, 6: 48}
+_AREAS = tuple(_ROOMS)
 _ROOM = re.compile(r'Area_(?P<area>[1-6])_(?P<room>[A-Za-z]+_[0-9]+)\.npy')
 _LAYOUT = 'a file Area_<k>_<room>.npy for every room'
 _SOURCE = (
@@ -74,6 +76,12 @@ class S3DIS(PointCloudDataset):
         ValueError: an argument that makes no sense.
     """
 
+    EXPECTED_COUNTS = {
+        (f'v1.2 aligned, test area {area}', split): count
+        for area, rooms in _ROOMS.items()
+        for split, count in (('train', sum(_ROOMS.values()) - rooms), ('test', rooms))
+    }
+
     def __init__(
         self,
         data_root: str,
@@ -97,6 +105,8 @@ class S3DIS(PointCloudDataset):
             areas = [test_area] if split == 'test' else [area for area in _AREAS if area != test_area]
             self.rooms = self._list_rooms(areas)
             self._ends = list(accumulate(self._repeats(points_per_sample)))
+        if points_per_sample is not None:
+            self.EXPECTED_COUNTS = {}  # that many samples are nobody's count of rooms
         metainfo = {
             'variant': f'v1.2 aligned, test area {test_area}',
             'up_axis': 'z',

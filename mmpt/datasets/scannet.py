@@ -71,6 +71,12 @@ class ScanNet(PointCloudDataset):
         ValueError: an argument that makes no sense, a line of a list that is no scene.
     """
 
+    EXPECTED_COUNTS = {
+        (f'v2, {variant}', split): count
+        for variant in _VARIANTS
+        for split, count in (('train', 1201), ('val', 312), ('test', 100))
+    }
+
     def __init__(
         self,
         data_root: str,

@@ -98,20 +98,10 @@ def write_scene(folder, seed, labelled=True, twice=False):
 
 
 def write_release(root):
-    header = [
-        'id',
-        'raw_category',
-        'category',
-        'count',
-        'nyu40id',
-        'eigen13id',
-        'nyuClass',
-        'nyu40class',
-        'eigen13class',
-        'ModelNet40',
-    ]
-    table = ['\t'.join(header)]
-    table += [f'{k}\t{raw}\t{raw}\t9\t{nyu}\t\tx\ty\tz\t' for k, (raw, nyu) in enumerate(LABELS.items())]
+    columns = 'id raw_category category count nyu40id eigen13id nyuClass nyu40class eigen13class ModelNet40 ModelNet10 '
+    columns += 'ShapeNetCore55 synsetoffset wnsynsetid wnsynsetkey mpcat40 mpcat40index'
+    table = ['\t'.join(columns.split())]
+    table += [f'{k}\t{raw}\t{raw}\t1\t{nyu}' + '\t' * 12 for k, (raw, nyu) in enumerate(LABELS.items())]
     root.mkdir(exist_ok=True)
     (root / 'scannetv2-labels.combined.tsv').write_text('\n'.join(table) + '\n')
     for split, names in (('train', TRAIN), ('val', VAL), ('test', TEST)):

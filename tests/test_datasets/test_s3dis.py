@@ -105,6 +105,8 @@ def test_a_room_is_read_as_it_was_written(release, converted):
         types = {key: sample[key].dtype.name for key in ('points', 'colors', 'semantic', 'instance')}
         assert types == {'points': 'float32', 'colors': 'uint8', 'semantic': 'int64', 'instance': 'int64'}
     assert data.metainfo['classes'] == tuple(CLASSES) and data.metainfo['up_axis'] == 'z'
+    expected = {split: data.EXPECTED_COUNTS[data.metainfo['variant'], split] for split in ('train', 'test')}
+    assert expected == {'train': 204, 'test': 68}  # lines of PointNet's list of rooms, 272 in all
 
 
 def test_the_slips_of_the_release_change_no_number(release, converted):
