@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def test_a_pack_that_is_stopped_and_resumed_is_the_same(made, tmp_path):
     # After shape 4, which is left out, the next run tries it again: it stands behind the last record.
     assert begun == [0, 0, 3, 4, 6, 17]
     assert contents(folder) == contents(made)
-    assert write(folder) == 30  # complete: nothing is to be done
+    assert write(folder, command=['another']) == 30  # complete: nothing is to be done
     assert contents(folder) == contents(made)
 
 
@@ -73,7 +74,7 @@ def test_a_pack_that_is_killed_at_any_write_and_resumed_is_the_same(made, tmp_pa
     assert contents(folder) == contents(made)
 
 
-@pytest.mark.parametrize('what', ['zeros', 'short', 'gone', 'row', 'temporary', 'first of a shard'])
+@pytest.mark.parametrize('what', ['zeros', 'short', 'gone', 'row', 'temporary', 'stray', 'first of a shard'])
 def test_what_a_power_cut_leaves_is_written_again(made, tmp_path, what):
     folder = tmp_path / 'train'
     write(folder, upto=20)
@@ -89,7 +90,9 @@ def test_what_a_power_cut_leaves_is_written_again(made, tmp_path, what):
     elif what == 'row':
         rewrite(folder / 'index.bin', 17 * ROW)
     elif what == 'temporary':
-        (folder / '.pack.json.writing').write_text('half')
+        (folder / '.skipped.jsonl.writing').write_text('half')
+    elif what == 'stray':
+        shutil.copy(shards[0], folder / 'shard-00099.bin')
     elif what == 'first of a shard':
         os.truncate(shards[-1], 0)
         os.truncate(shards[-1], size)
@@ -124,21 +127,23 @@ def test_a_full_disk_is_one_sentence_and_what_is_written_stays(made, tmp_path, m
 
 
 def test_interrupted_while_writing_nothing_is_written_twice(made, tmp_path, monkeypatch):
-    folder, calls = tmp_path / 'train', []
-    real = os.fsync
+    """Ctrl-C at any write to the disk; what is pending is then written once more on the way out."""
+    real, ends = os.fsync, []
 
     def interrupted(descriptor):
         real(descriptor)
-        calls.append(descriptor)
-        if len(calls) in (7, 12):
+        ends[0] -= 1
+        if ends[0] == 0:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(os, 'fsync', interrupted)
-    for _ in range(2):
+    for steps in range(3, 30):
+        folder = tmp_path / f'{steps}' / 'train'
+        ends[:] = [steps]
         with pytest.raises(KeyboardInterrupt):
             write(folder)
-    write(folder)
-    assert contents(folder) == contents(made)
+        write(folder, command=['another', 'one'])  # pack.json keeps the first command
+        assert contents(folder) == contents(made), steps
 
 
 def test_folders_of_other_data_are_left_alone(made, tmp_path):

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from mmpt import __version__
-from mmpt.utils.io import atomic_write, remove_leftovers
+from mmpt.utils.io import atomic_write
 
 from .format import FORMAT, INDEX_FILE, PACK_FILE, ROW, VERSION, Row, index_dtype, read_pack
 
@@ -247,7 +247,6 @@ class ShardWriter:
         else:
             self.folder.mkdir(exist_ok=True)
             self._write_pack()
-        remove_leftovers(self.folder)
         if not self.finished:
             self._index = FileIO(self.folder / INDEX_FILE, 'ab')
 
