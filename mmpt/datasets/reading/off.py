@@ -62,7 +62,13 @@ def read_off(path: str | os.PathLike) -> dict[str, Any]:
         parts['colors'] = rows[:, 3 + skip : 6 + skip]
     if faces:
         at = used + vertices
-        parts['faces'] = fan(*parse_lists(lines[at : at + faces], path, numbers[at:]))
+        lengths, corners = parse_lists(lines[at : at + faces], path, numbers[at:])
+        if not lengths.all():
+            # Most likely a vertex more than the header counts.
+            place = at + int(np.argmin(lengths))
+            where = f'{os.fspath(path)}, line {numbers[place]}'
+            raise bad_file(where, 'a face with corners', repr(lines[place].strip()[:60]), _AGAIN)
+        parts['faces'] = fan(lengths, corners)
     return parts
 
 

@@ -14,6 +14,7 @@ __all__ = ['read_pcd', 'unpack_lzf']
 
 _EXPECTED = 'a .pcd file'
 _AGAIN = 'the file is damaged or cut off, so copy or download it again'
+_WORDS = {'VERSION', 'FIELDS', 'COLUMNS', 'SIZE', 'TYPE', 'COUNT', 'WIDTH', 'HEIGHT', 'VIEWPOINT', 'POINTS', 'DATA'}
 _HEADER_LINES = 64
 _POINT_BYTES = 1 << 16
 # LZF stands for at most 264 bytes by 3.
@@ -61,10 +62,15 @@ def _read_header(content: bytes, path: str | os.PathLike) -> _Header:
     start = lines = 0
     while 'DATA' not in said:
         stop = content.find(b'\n', start, start + 65536) + 1
-        if not stop or lines >= _HEADER_LINES:
-            what = 'no line DATA' if said else describe(content[:64])
-            raise bad_file(path, _EXPECTED, what, 'choose the suffix by what the file holds, or copy it again')
         words = content[start:stop].decode('latin1').split('#', 1)[0].split()
+        if not stop or lines >= _HEADER_LINES or (words and words[0].upper() not in _WORDS):
+            what = 'no line DATA' if said and not words else describe(content[start : start + 64])
+            raise bad_file(
+                f'{os.fspath(path)}, line {lines + 1}',
+                f'the header of {_EXPECTED}',
+                what,
+                'choose the suffix by what the file holds, or copy it again',
+            )
         if words:
             said[words[0].upper()] = words[1:]
         start, lines = stop, lines + 1
