@@ -71,6 +71,8 @@ class KITTI(PointCloudDataset):
         ValueError: a list names something that is no frame, a file is cut off, or not in KITTI's format.
     """
 
+    EXPECTED_COUNTS = {('object', 'training'): 7481, ('object', 'testing'): 7518}
+
     def __init__(
         self,
         data_root: str,

@@ -79,6 +79,12 @@ class NuScenes(PointCloudDataset):
             without an index, a file is damaged.
     """
 
+    EXPECTED_COUNTS = {
+        ('v1.0-trainval', 'train'): 28130,
+        ('v1.0-trainval', 'val'): 6019,
+        ('v1.0-test', 'test'): 6008,
+    }
+
     def __init__(
         self,
         data_root: str,
@@ -101,6 +107,8 @@ class NuScenes(PointCloudDataset):
         if not cameras or not set(cameras) <= set(CAMERAS):
             raise ValueError(f'NuScenes(cameras={list(cameras)}): expected some of {", ".join(CAMERAS)}.')
         self.split, self.version, self.boxes, self.semantic = split, version, boxes, semantic
+        if scenes is not None or scene_step != 1:
+            self.EXPECTED_COUNTS = {}
         self.views = [CAMERAS.index(camera) for camera in cameras]
         if not packed:
             self.root = need_folder(data_root, f'{version}/*.json and samples/', '`data_root` of NuScenes', _SOURCE)

@@ -38,8 +38,10 @@ class ProjectPoints(Transform):
     that several cameras see is in several pairs. Nothing tests whether something hides the point from the camera, which
     does not stand where the LiDAR does.
 
-    Place: behind all that chooses points (pairs name rows) and behind :class:`LoadImages`, :class:`RandomFlip` and
-    :class:`ResizeImages`; in front of all that moves points, which no longer lie in the frame of the projections then.
+    Place: behind all that chooses points, since pairs name rows, and behind :class:`LoadImages` and
+    :class:`ResizeImages`; a transform that would break the pairs refuses. :class:`RandomFlip` may stand on either side,
+    and so may what moves the points, since it takes the projections along (distances stay those of the camera, in
+    metres).
 
     Required keys: points, projections (V, 3, 4), images, image_index, image_scale, rng; image_flip (K,) bool where
     :class:`RandomFlip` ran. Added keys: pairs (P, 4) int64: point, view (of ``images``), row, column; ordered by view,
