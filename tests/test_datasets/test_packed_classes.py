@@ -1,0 +1,72 @@
+"""Every data set of files reads packed data, alike in any number of workers, and looks at no raw file then.
+
+That packed and raw samples agree is a test of each class, beside the tree that it reads.
+"""
+
+import inspect
+import json
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+import mmpt.datasets
+from mmpt.datasets import PointCloudDataset
+from mmpt.datasets.shards import ShardWriter, encode_record
+
+CLASSES = [
+    value
+    for value in (getattr(mmpt.datasets, name) for name in mmpt.datasets.__all__)
+    if inspect.isclass(value) and issubclass(value, PointCloudDataset) and value is not PointCloudDataset
+]
+# One file in memory, and shapes that are generated: there is nothing to gain; both take `packed_root`.
+WITHOUT = {'NpzShapes', 'SyntheticShapes'}
+PIPELINE = [{'type': 'RandomSample', 'num_points': 8}, {'type': 'Jitter'}, {'type': 'PackInputs'}]
+READERS = [pytest.param(value, id=value.__name__) for value in CLASSES if value.__name__ not in WITHOUT]
+
+
+def write(folder, name, split, variant):
+    with ShardWriter(
+        folder, metainfo={'name': name, 'variant': variant, 'split': split}, total=5, command=['test'], made_from={}
+    ) as pack:
+        for index in range(5):
+            points = np.random.default_rng(index).standard_normal((20, 3)).astype(np.float32)
+            pack.append(index, encode_record({'sample_id': f's{index}', 'split': split, 'points': points}), None)
+        pack.finish()
+
+
+def open_packed(kind, root):
+    """Open the class on a pack that is made when it says which one it wants."""
+    with pytest.raises(FileNotFoundError, match=r'pack\.json does not exist') as error:
+        kind(str(root), packed=True, pipeline=PIPELINE)
+    folder = root / re.search(rf'{re.escape(str(root))}/([^/]+)/pack\.json', str(error.value))[1]
+    write(folder, kind.__name__, folder.name, 'of nobody')
+    with pytest.raises(ValueError, match="holds packed data with variant 'of nobody', expected") as error:
+        kind(str(root), packed=True, pipeline=PIPELINE)
+    pack = json.loads((folder / 'pack.json').read_text())
+    pack['variant'] = pack['metainfo']['variant'] = re.search("expected '(.*?)';", str(error.value))[1]
+    (folder / 'pack.json').write_text(json.dumps(pack))
+    return kind(str(root), packed=True, pipeline=PIPELINE)
+
+
+def test_all_classes_are_looked_at():
+    assert {'ShapeNet', 'ModelNet', 'S3DIS', 'KITTI'} <= {kind.__name__ for kind in CLASSES}
+    assert {kind.__name__ for kind in CLASSES} >= WITHOUT
+
+
+@pytest.mark.parametrize('kind', READERS)
+def test_packed_data_are_read_alike_in_any_number_of_workers(kind, tmp_path):
+    data = open_packed(kind, tmp_path)
+    assert len(data) == 5 and data.metainfo['name'] == kind.__name__ and data.label(2) is None
+    keys = [(epoch, index) for epoch in range(2) for index in range(5)]
+    expected = [data[key]['inputs']['points'] for key in keys]
+    assert len({points.numpy().tobytes() for points in expected}) == 10
+    copy = pickle.loads(pickle.dumps(data))
+    for again in (copy, data):
+        batches = DataLoader(again, 3, sampler=keys, num_workers=2, collate_fn=pseudo_collate)
+        found = [points for batch in batches for points in batch['inputs']['points']]
+        assert len(found) == 10 and all(map(torch.equal, expected, found))
