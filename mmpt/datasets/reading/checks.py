@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ['bad_file', 'check_claim', 'describe', 'read_bytes', 'read_head']
+__all__ = ['bad_file', 'check_claim', 'claim_limit', 'describe', 'read_bytes', 'read_head']
 
 # What a header may ask for: 2 GiB, or 20 times the bytes of the file where that is more. Compressed clouds and voxels
 # stay far below; a zip bomb, a thousand times its file, does not.
@@ -93,6 +93,11 @@ def read_bytes(path: str | os.PathLike, expected: str) -> bytes:
         return file.read()
 
 
+def claim_limit(size: int) -> int:
+    """How many bytes a header may ask for in a file of so many."""
+    return max(FREE_BYTES, EXPANSION * size)
+
+
 def check_claim(path: str | os.PathLike, expected: str, claimed: int, size: int) -> None:
     """Refuse a header that asks for far more memory than its file can stand for.
 
@@ -105,7 +110,7 @@ def check_claim(path: str | os.PathLike, expected: str, claimed: int, size: int)
     Raises:
         ValueError: more than 2 GiB and more than 20 times the file.
     """
-    if claimed > max(FREE_BYTES, EXPANSION * size):
+    if claimed > claim_limit(size):
         raise bad_file(
             path,
             expected,

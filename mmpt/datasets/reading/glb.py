@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import bad_file, check_claim, describe, read_bytes
+from .checks import bad_file, claim_limit, describe, read_bytes
 from .images import read_image
 from .materials import sample_texture
 
@@ -52,18 +52,16 @@ def read_glb(path: str | os.PathLike) -> dict[str, Any]:
         raise bad_file(path, _EXPECTED, describe(content[:64]), 'choose the suffix by what the file holds')
     try:
         scene = _Scene(*_read_chunks(content))
-        claimed = 0
-        pieces = []
-        for matrix, primitive in scene.primitives():
-            # One mesh can stand in many places, so that few bytes may ask for many vertices.
-            claimed += 24 * int(scene.accessors[primitive['attributes']['POSITION']]['count'])
-            check_claim(path, _EXPECTED, claimed, len(content))
-            pieces.append(scene.read_primitive(primitive, matrix))
-        return _join(pieces)
+        placed = list(scene.primitives())
+        # One mesh can stand in many places, so that few bytes may ask for many vertices.
+        claimed = sum(24 * scene.count(part) for _, part in placed)
+        if claimed > claim_limit(len(content)):
+            raise _Wrong(f'a scene that takes {claimed:,} bytes in a file of {len(content):,}')
+        return _join([scene.read_primitive(part, matrix) for matrix, part in placed])
     except _Wrong as error:
         raise bad_file(path, _EXPECTED, str(error), 'copy it again, or export it again without that') from error
     # Everything in the JSON may be missing, of another type, or point to nowhere.
-    except (LookupError, TypeError, AttributeError, OverflowError, struct.error, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, struct.error, RecursionError) as error:
         found = f'a content that contradicts itself ({type(error).__name__}: {error})'
         raise bad_file(path, _EXPECTED, found, _AGAIN) from error
 
@@ -97,7 +95,6 @@ class _Scene:
             if not name.startswith(_HARMLESS):
                 raise _Wrong(f'data packed or placed by the extension {name}')
         self.tree, self.binary = tree, binary
-        self.accessors = tree.get('accessors', [])
         self.textures: dict[int, np.ndarray | None] = {}
 
     def primitives(self) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
@@ -119,6 +116,11 @@ class _Scene:
                 for primitive in self.tree['meshes'][_natural(nodes[index]['mesh'])]['primitives']:
                     if primitive.get('mode', _TRIANGLES) in (_POINTS, _TRIANGLES, _STRIP, _FAN):
                         yield matrix, primitive
+
+    def count(self, primitive: dict[str, Any]) -> int:
+        """How many vertices and indices a primitive asks for."""
+        used = [primitive['attributes']['POSITION'], *(primitive[key] for key in ('indices',) if key in primitive)]
+        return sum(_natural(self.accessor(index)['count']) for index in used)
 
     def read_primitive(self, primitive: dict[str, Any], matrix: np.ndarray) -> dict[str, Any]:
         """Points (V, 3), faces (F, 3), and normals and colours where it has them, in the frame of the scene."""
@@ -147,9 +149,13 @@ class _Scene:
                 raise _Wrong(f'{len(array)} {name} for {len(points)} points')
         return piece
 
+    def accessor(self, index: int) -> dict[str, Any]:
+        """The description of an array."""
+        return self.tree['accessors'][_natural(index)]
+
     def read(self, index: int, width: int | None = None, raw: bool = False) -> np.ndarray:
         """An accessor as (count, width): float64, or the integers of the file where ``raw``."""
-        accessor = self.accessors[_natural(index)]
+        accessor = self.accessor(index)
         if 'sparse' in accessor or 'bufferView' not in accessor:
             raise _Wrong('data that are sparse or missing')
         kind, columns = np.dtype('<' + _TYPES[accessor['componentType']]), _WIDTHS[accessor['type']]
@@ -208,11 +214,11 @@ class _Scene:
     def _texture(self, index: int) -> np.ndarray | None:
         if index not in self.textures:
             image = self.tree['images'][_natural(self.tree['textures'][index].get('source', 0))]
-            data = self._view(image['bufferView'])[0] if 'bufferView' in image else _data_uri(image.get('uri', ''))
             try:
+                data = self._view(image['bufferView'])[0] if 'bufferView' in image else _data_uri(image.get('uri', ''))
                 self.textures[index] = None if data is None else read_image(bytes(data))
             # Colours are an addition: the mesh comes without this texture.
-            except ValueError:
+            except (ValueError, _Wrong):
                 self.textures[index] = None
         return self.textures[index]
 
@@ -227,10 +233,7 @@ def _natural(value: Any) -> int:
 def _data_uri(uri: str) -> bytes | None:
     """The bytes that a data URI holds; None for an address elsewhere, which is never opened."""
     start, mark, data = uri.partition(';base64,')
-    try:
-        return base64.b64decode(data, validate=True) if start.startswith('data:') and mark else None
-    except ValueError as error:
-        raise _Wrong(f'data in a base64 that is none ({error})') from error
+    return base64.b64decode(data, validate=True) if start.startswith('data:') and mark else None
 
 
 def _node_matrix(node: dict[str, Any]) -> np.ndarray:
