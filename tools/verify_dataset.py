@@ -75,7 +75,7 @@ def open_parts(args: argparse.Namespace) -> list[Any]:
     return parts
 
 
-def draw(report: Any, path: Path) -> None:
+def draw(report: Any, count: int, path: Path) -> None:
     """The contact sheet: one shape of each class, as the data set holds them."""
     from mmpt.datasets.browsing import browsing_steps, choose_shapes, draw_sample, sample_title
     from mmpt.visualization import SheetItem, save_sheet
@@ -85,7 +85,7 @@ def draw(report: Any, path: Path) -> None:
     bad = {index for index, *_ in report.table.errors}
     dataset.pipeline, items = browsing_steps(report.part.pipeline, raw=True), []
     try:
-        for _, position in choose_shapes([dataset], _DRAWN)[0]:
+        for _, position in choose_shapes([dataset], count)[0]:
             index = position if dataset.indices is None else dataset.indices[position]
             if index in bad:
                 continue
@@ -131,7 +131,7 @@ def span(three: list[float] | None) -> str:
     """Smallest to largest."""
     if three is None:
         return '-'
-    low, high = (f'{value:.4g}' for value in (three[0], three[2]))
+    low, high = (f'{value:,}' if isinstance(value, int) else f'{value:.4g}' for value in (three[0], three[2]))
     return low if low == high else f'{low}..{high}'
 
 
@@ -184,7 +184,10 @@ def main(args: argparse.Namespace) -> bool:
     for owner, findings in every.items():
         say(owner, findings, args.ignore)
     for number, report in enumerate(reports):
-        draw(report, args.out / f'contact_sheet_{number}_{report.part.dataset.metainfo.get("split") or "all"}.png')
+        drawn = min(args.quick or _DRAWN, _DRAWN)
+        draw(
+            report, drawn, args.out / f'contact_sheet_{number}_{report.part.dataset.metainfo.get("split") or "all"}.png'
+        )
     problems = [
         f for findings in every.values() for f in findings if f.level == 'problem' and f.kind not in args.ignore
     ]

@@ -71,7 +71,7 @@ def choose_shapes(
             by_class.setdefault(part.label(index), []).append((part, position))
     if set(by_class) <= {None}:
         return [places[k] for k in np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)], {}
-    order = sorted(by_class, key=lambda label: len(classes) if label is None else label)
+    order = sorted(by_class, key=lambda label: np.inf if label is None else label)
     sizes = {_class_name(label, classes): len(by_class[label]) for label in order}
     if count < len(order):
         order = [order[k] for k in np.linspace(0, len(order) - 1, count).astype(int)]
@@ -120,8 +120,9 @@ def draw_sample(results: dict[str, Any], up_axis: str) -> list[np.ndarray]:
         tiles += _render(cloud['points'], cloud.get('normals'), paint, [view])
     if 'complete' in results:
         whole = _drawable({'points': results['complete']}, scene)['points']
-        both = np.concatenate([whole, cloud['points']])
-        paint = np.repeat([_COMPLETE, _PARTIAL], [len(whole), len(cloud['points'])], axis=0)
+        # In this order: of points in the same place, the first is drawn.
+        both = np.concatenate([cloud['points'], whole])
+        paint = np.repeat([_PARTIAL, _COMPLETE], [len(cloud['points']), len(whole)], axis=0)
         tiles = tiles[:2] + _render(both, None, paint, views[:1]) + _render(whole, None, None, views[:1])
     number = 2
     while f'points_view{number}' in results:

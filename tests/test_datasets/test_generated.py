@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from mmpt.datasets import SyntheticShapes
 from mmpt.datasets.synthetic.cache import Field, build_cache, open_cache
 from mmpt.registry import DATASETS
+from mmpt.utils.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 SMALL = {'size': 70, 'num_points': 256, 'views': 2, 'image_size': 16}
@@ -294,5 +295,5 @@ def test_the_contact_sheet_of_a_config(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert 'chair 2' in printed and 'with pictures: 2 of the 2' in printed and 'largest radius 1.000' in printed
     monkeypatch.setattr(sys, 'argv', ['browse', str(tmp_path / 'config.py'), '--split', 'test'])
-    with pytest.raises(SystemExit, match='no test_dataloader'):
+    with pytest.raises(ConfigError, match='no test_dataloader'):
         tool['main']()
