@@ -191,6 +191,24 @@ def test_features_are_asked_for_by_name_and_must_be_there(tmp_path):
     assert 'c.ply' in refuse(ValueError, tmp_path, pipeline=both, index=2)
 
 
+def test_clouds_and_meshes_give_the_same_channels(tmp_path):
+    trimesh.creation.box().export(tmp_path / 'a.stl')
+    normals = cloud(5) / np.linalg.norm(cloud(5), axis=1, keepdims=True)
+    write_ply(tmp_path / 'b.ply', cloud(0), **dict(zip(('nx', 'ny', 'nz'), normals.T)))
+    pipeline = [
+        {'type': 'LoadPoints', 'feature_keys': ('normals',)},
+        {'type': 'SampleSurface', 'num_points': 20, 'normals': True},
+        {'type': 'PackInputs', 'feature_keys': ('normals',)},
+    ]
+    data = open_folder(tmp_path, pipeline=pipeline)
+    for sample in data:
+        assert sample['inputs']['points'].shape == (20, 6)
+        np.testing.assert_allclose(np.linalg.norm(sample['inputs']['points'][:, 3:], axis=1), 1, atol=1e-5)
+    assert data.metainfo['feature_keys'] == ('normals',)
+    pipeline[1] = {'type': 'SampleSurface', 'num_points': 20}
+    assert 'a.stl' in refuse(KeyError, tmp_path, pipeline=pipeline, index=0)
+
+
 def test_columns_of_text_and_mixed_channel_counts(tmp_path):
     six = np.concatenate([cloud(0), cloud(1)], axis=1)
     np.savetxt(tmp_path / 'a.txt', six)

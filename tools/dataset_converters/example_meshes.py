@@ -63,8 +63,9 @@ def mug(draw: Callable[[float, float], float]) -> list[trimesh.Trimesh]:
 
 
 def ring(draw: Callable[[float, float], float]) -> list[trimesh.Trimesh]:
-    """A torus that lies flat."""
-    return [creation.torus(draw(0.4, 0.6), draw(0.06, 0.18), major_sections=32, minor_sections=16)]
+    """A torus that lies flat, pressed to an oval."""
+    torus = creation.torus(0.5, draw(0.06, 0.18), major_sections=32, minor_sections=16)
+    return [torus.apply_scale((draw(0.8, 1.2), draw(0.6, 0.8), draw(0.7, 1.3)))]
 
 
 def table(draw: Callable[[float, float], float]) -> list[trimesh.Trimesh]:

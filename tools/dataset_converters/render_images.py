@@ -68,6 +68,7 @@ def build(args: argparse.Namespace) -> list[Any]:
 
     from mmpt.datasets import ConcatDataset, PointCloudFolder
     from mmpt.datasets.transforms import LoadPoints
+    from mmpt.datasets.verification import lookup
     from mmpt.registry import DATASETS
     from mmpt.utils import ConfigError
     from mmpt.utils.config import load_config, parse_options
@@ -78,8 +79,7 @@ def build(args: argparse.Namespace) -> list[Any]:
         return [PointCloudFolder(args.source, pipeline=[loading], **options)]
     cfg: Any = load_config(args.source, parse_options(args.cfg_options))
     init_default_scope(cfg.get('default_scope', 'mmpt'))
-    for key in args.dataset_key.split('.'):
-        cfg = cfg.get(key) if hasattr(cfg, 'get') else None
+    cfg = lookup(cfg, args.dataset_key)
     if cfg is None:
         raise ConfigError(f'{args.source} has no {args.dataset_key}; give another --dataset-key.')
     for part in (cfg, *cfg.get('datasets', ())):
