@@ -7,16 +7,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import PatchEmbed, PositionedBlocks, PositionEmbed, group_points, init_trunc_normal
-from mmpt.ops import gather
+from mmpt.models.layers import PositionedBlocks, init_trunc_normal
 from mmpt.registry import ENCODERS
 from mmpt.structures import Mask, Patches, Tokens
+
+from .patch_encoder import PatchEncoder
 
 __all__ = ['PointTransformer']
 
 
 @ENCODERS.register_module()
-class PointTransformer(nn.Module):
+class PointTransformer(PatchEncoder):
     """Patches, a mini-PointNet for each, a transformer over them (Point-BERT arXiv 2111.14819, Point-MAE 2203.06604).
 
     Masking is a value that flows in: ``encoder(points)`` alone is inference. Which patches are hidden is said by a
@@ -40,8 +41,6 @@ class PointTransformer(nn.Module):
             was never trained, do far better with the latter (docs/architecture.md has the figures).
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         in_channels: int = 3,
@@ -57,21 +56,7 @@ class PointTransformer(nn.Module):
         patch_widths: tuple[int, int, int] = (128, 256, 512),
         init: Literal['trunc_normal', 'default'] = 'trunc_normal',
     ) -> None:
-        super().__init__()
-        if init not in ('trunc_normal', 'default'):
-            raise ValueError(f"PointTransformer: init must be 'trunc_normal' or 'default', got {init!r}.")
-        if in_channels < 3:
-            raise ValueError(f'PointTransformer: in_channels counts the 3 coordinates, got {in_channels}.')
-        if any(not 0 <= level < depth for level in levels):
-            raise ValueError(f'PointTransformer: levels {tuple(levels)} must be block indices below depth {depth}.')
-        self.in_channels = in_channels
-        self.num_groups = num_groups
-        self.group_size = group_size
-        self.dim = dim
-        self.depth = depth
-        self.levels = tuple(levels)
-        self.patch_embed = PatchEmbed(in_channels, dim, tuple(patch_widths))
-        self.position = PositionEmbed(dim)
+        super().__init__(in_channels, num_groups, group_size, dim, depth, levels, patch_widths, init)
         self.blocks = PositionedBlocks(dim, depth, num_heads, drop_path=drop_path)
         self.norm = nn.LayerNorm(dim)
         if init == 'trunc_normal':
@@ -83,26 +68,6 @@ class PointTransformer(nn.Module):
             self.cls_pos = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
         if mask_token:
             self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
-
-    def group(self, points: Tensor) -> Patches:
-        """Cut (B, N, 3 + F) points into this encoder's patches; only the channels it was built for are read.
-
-        Raises:
-            ValueError: fewer channels than ``in_channels``, or fewer points than patches or patch members.
-        """
-        if points.shape[-1] < self.in_channels:
-            raise ValueError(
-                f'PointTransformer: the encoder reads {self.in_channels} channels a point, the cloud has '
-                f'{points.shape[-1]}; set encoder.in_channels, or feature_keys of PackInputs.'
-            )
-        return group_points(points[..., : self.in_channels], self.num_groups, self.group_size)
-
-    def embed(self, patches: Patches) -> Tensor:
-        """(B, G, C) tokens of all patches, before any attention; views of one cloud share them."""
-        points = patches.points
-        if patches.features is not None:
-            points = torch.cat([points, patches.features], dim=-1)
-        return self.patch_embed(points)
 
     def forward(self, inputs: Tensor | Patches, mask: Mask | None = None, embedded: Tensor | None = None) -> Tokens:
         """Encode clouds.
@@ -139,9 +104,4 @@ class PointTransformer(nn.Module):
     def _hide(self, tokens: Tensor, centers: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
         if self.mask_token is not None:
             return torch.where(mask.hidden.unsqueeze(-1), self.mask_token.to(tokens.dtype), tokens), centers
-        if mask.visible is None:
-            raise ValueError(
-                'PointTransformer: samples hide unequally many patches, so the hidden ones cannot be left out; '
-                'use a masking with one ratio for the batch, or build the encoder with mask_token=True.'
-            )
-        return gather(tokens, mask.visible), gather(centers, mask.visible)
+        return self.leave_out(tokens, centers, mask, ', or build the encoder with mask_token=True')
