@@ -3,6 +3,7 @@
 import builtins
 import json
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from _folder import LOAD, cloud, open_folder, refuse, write_ply, write_tree
 from mmpt.datasets import ConcatDataset
 from mmpt.datasets.axes import z_up_to_y_up
 from mmpt.datasets.reading import CLOUD_SUFFIXES
+from mmpt.registry import DATASETS
+from mmpt.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -302,3 +305,18 @@ train_dataloader = dict(dataset=dict(
         for key in ('sample_id', 'label', 'class_name', 'split'):
             assert one[key] == other[key]
         assert one.get('caption') == other.get('caption')
+
+
+def test_shapes_without_classes_are_scored_on_generated_ones_as_the_page_says(tmp_path, monkeypatch):
+    page = (ROOT / 'docs' / 'datasets' / 'folder.md').read_text()
+    (snippet,) = [block for block in re.findall(r'```python\n(.*?)```', page, re.DOTALL) if '_delete_' in block]
+    config = tmp_path / 'own.py'
+    config.write_text(f'_base_ = [{str(ROOT / "configs/mmpt/pretrain_folder.py")!r}]\n' + snippet)
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(config)
+    for part in cfg.val_dataloader.dataset.datasets:
+        part.update(size=3, cache_dir=None)
+    data = DATASETS.build(cfg.val_dataloader.dataset)
+    assert data.metainfo['split'] == ('train', 'test') and len(data.metainfo['classes']) == 27
+    assert data[4]['inputs']['points'].shape == (1024, 3)
+    assert cfg.train_dataloader.dataset.type == 'PointCloudFolder'
