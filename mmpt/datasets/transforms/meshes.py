@@ -38,13 +38,16 @@ def sample_surface(
     """
     _check_mesh(vertices, faces, name)
     # Centred, so that the products below keep their digits where coordinates are large, as those of a map are.
-    corners = vertices[faces].astype(np.float64)
-    reach = np.abs(corners).max(axis=(1, 2))
-    corners -= vertices.mean(axis=0, dtype=np.float64)
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    twice_area = np.sqrt(np.einsum('fi,fi->f', cross, cross))
+    centred = vertices.astype(np.float64) - vertices.mean(axis=0, dtype=np.float64)
+    first, second, third = faces.T
+    one, two = centred[second] - centred[first], centred[third] - centred[first]
+    cross = one[:, [1, 2, 0]] * two[:, [2, 0, 1]]
+    cross -= one[:, [2, 0, 1]] * two[:, [1, 2, 0]]
+    twice_area = _length(cross)
     # An area no larger than what rounding to float32 gives to three points in a row: neither an area nor a direction.
-    edge = np.abs(corners - corners[:, [1, 2, 0]]).max(axis=(1, 2))
+    size = np.abs(vertices).max(axis=1)
+    reach = np.maximum(np.maximum(size[first], size[second]), size[third])
+    edge = np.maximum(_length(one), _length(two))
     usable = np.flatnonzero(twice_area > 2 * np.finfo(np.float32).eps * reach * edge)
     if usable.size == 0:
         raise ValueError(
@@ -57,6 +60,10 @@ def sample_surface(
     root, along = np.sqrt(rng.random(num_points)), rng.random(num_points)
     weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)
     return face, weights, cross[face] / twice_area[face, None]
+
+
+def _length(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum('ni,ni->n', rows, rows))
 
 
 def _check_mesh(vertices: np.ndarray, faces: np.ndarray, name: str) -> None:
