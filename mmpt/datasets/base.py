@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from .shards import ShardReader
 from .transforms import build_pipeline, check_points, name_sample, run_pipeline
 
 __all__ = ['PointCloudDataset', 'split_key']
@@ -87,8 +88,6 @@ class PointCloudDataset(Dataset):
 
     def _read_packed(self, folder: Path) -> None:
         """Let the shards answer what the subclass would ask its files."""
-        from .shards import ShardReader
-
         asked = {'dataset': type(self).__name__, 'variant': self._metainfo.get('variant')}
         reader = ShardReader(folder, expect=asked)
         self._metainfo = {**self._metainfo, **reader.metainfo}
