@@ -13,7 +13,7 @@ from mmpt.registry import DATASETS
 
 from .base import PointCloudDataset
 from .lidar import read_rows
-from .nuscenes_tables import CAMERAS, CLASSES, NO_CATEGORY, make_index, read_index
+from .nuscenes_tables import CAMERAS, CLASSES, NO_CATEGORY, SOURCE, make_index, read_index
 from .paths import inside, need_file, need_folder, read_lines
 
 __all__ = ['NuScenes', 'scenes_of']
@@ -28,10 +28,6 @@ _MINI_VAL = '103 916'
 _SPLITS = {'v1.0-trainval': ('train', 'val'), 'v1.0-mini': ('train', 'val'), 'v1.0-test': ('test',)}
 # sample_data.json of v1.0-mini has 31,206 rows, that of v1.0-trainval 2,631,083: too much for every process to read.
 _LARGEST_TABLE = 64 * 2**20
-_SOURCE = (
-    'The data are at https://www.nuscenes.org/download (registration); they have no generated twin yet, and '
-    'configs/mmpt/pretrain_synthetic.py runs without any download, on objects.'
-)
 
 
 @DATASETS.register_module()
@@ -111,12 +107,12 @@ class NuScenes(PointCloudDataset):
             self.EXPECTED_COUNTS = {}
         self.views = [CAMERAS.index(camera) for camera in cameras]
         if not packed:
-            self.root = need_folder(data_root, f'{version}/*.json and samples/', '`data_root` of NuScenes', _SOURCE)
+            self.root = need_folder(data_root, f'{version}/*.json and samples/', '`data_root` of NuScenes', SOURCE)
             self.table = self._open_index(index)
             if semantic and not len(self.table['lidarseg']):
                 raise ValueError(
                     f'NuScenes(semantic=True): {self.root / version} has no lidarseg.json; unpack nuScenes-lidarseg '
-                    f'over it, category.json included, and make the index again if there is one. {_SOURCE}'
+                    f'over it, category.json included, and make the index again if there is one. {SOURCE}'
                 )
             self.rows = self._choose(scenes, scene_step)
         super().__init__(
@@ -138,13 +134,13 @@ class NuScenes(PointCloudDataset):
         remedy = f'python tools/dataset_converters/nuscenes.py {self.root} --version {self.version}'
         if given is not None or path.is_file():
             return read_index(path, folder, remedy if given is None else f'{remedy} --out {path}')
-        largest = need_file(folder / 'sample_data.json', 'a table of nuScenes', '`version` of NuScenes', _SOURCE)
+        largest = need_file(folder / 'sample_data.json', 'a table of nuScenes', '`version` of NuScenes', SOURCE)
         if largest.stat().st_size > _LARGEST_TABLE:
             raise ValueError(
                 f'{largest} has {largest.stat().st_size / 2**20:,.0f} MiB, too much for every process to read; run '
                 f'`{remedy}` once, which writes {path}.'
             )
-        return make_index(folder, source=_SOURCE)
+        return make_index(folder)
 
     def _choose(self, scenes: str | Sequence[str] | None, step: int) -> np.ndarray:
         """Rows of the index that belong to the split."""
@@ -244,7 +240,7 @@ def _scene_names(ranges: str) -> list[str]:
 
 def _named_scenes(scenes: str | Sequence[str], names: list[str], folder: Path) -> list[str]:
     if isinstance(scenes, (str, os.PathLike)):
-        lines = read_lines(scenes, 'one name such as scene-0061 a line', '`scenes` of NuScenes', _SOURCE)
+        lines = read_lines(scenes, 'one name such as scene-0061 a line', '`scenes` of NuScenes', SOURCE)
         asked = [(f'{scenes}, line {number}', name) for number, name in lines]
     else:
         asked = [('`scenes` of NuScenes', name) for name in scenes]

@@ -16,7 +16,7 @@ from .lidar import pose_matrix, rotation_of
 from .paths import need_file, need_folder
 from .reading.arrays import read_npz
 
-__all__ = ['CAMERAS', 'CLASSES', 'NO_CATEGORY', 'make_index', 'read_index', 'rows_of', 'write_index']
+__all__ = ['CAMERAS', 'CLASSES', 'NO_CATEGORY', 'SOURCE', 'make_index', 'read_index', 'rows_of', 'write_index']
 
 # Clockwise from the front, seen from above.
 CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_BACK_RIGHT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_FRONT_LEFT')
@@ -48,6 +48,10 @@ _CLASS_OF = {category: label for label, names in enumerate(_CATEGORIES.values())
 # What a number of the lidarseg files means that no category of the tables has.
 NO_CATEGORY = -2
 
+SOURCE = (
+    'The data are at https://www.nuscenes.org/download (registration); they have no generated twin yet, and '
+    'configs/mmpt/pretrain_synthetic.py runs without any download, on objects.'
+)
 _CHUNK, _LONGEST_ROW = 2**22, 2**20
 _BETWEEN = re.compile(r'[\s,]*')
 _NEEDED = ('scene', 'sample', 'sample_data', 'ego_pose', 'calibrated_sensor', 'sensor')
@@ -101,8 +105,8 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
 class _Tables:
     """The folder of one version; every access names the file that lacks something."""
 
-    def __init__(self, folder: Path, source: str, say: Callable[[str], None]) -> None:
-        self.folder, self.source, self.say = folder, source, say
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = folder, say
 
     def path(self, name: str) -> Path:
         return self.folder / f'{name}.json'
@@ -112,7 +116,7 @@ class _Tables:
 
     def rows(self, name: str, *fields: str) -> Iterator[tuple[Any, ...]]:
         """The fields of every row, in the order of the file."""
-        path = need_file(self.path(name), 'a table of nuScenes', '`version` of NuScenes', self.source)
+        path = need_file(self.path(name), 'a table of nuScenes', '`version` of NuScenes', SOURCE)
         self.say(f'{path.name} ({path.stat().st_size / 2**20:,.0f} MiB)')
         for number, row in enumerate(rows_of(path), start=1):
             try:
@@ -130,14 +134,11 @@ class _Tables:
         return known[token]
 
 
-def make_index(
-    folder: str | Path, *, source: str = '', say: Callable[[str], None] = lambda text: None
-) -> dict[str, np.ndarray]:
+def make_index(folder: str | Path, *, say: Callable[[str], None] = lambda text: None) -> dict[str, np.ndarray]:
     """Read the tables of one version and keep what a sample of a key frame needs.
 
     Args:
         folder (str): ``<data_root>/<version>``.
-        source (str): where the data come from, for errors.
         say (Callable[[str], None]): told which table is being read.
 
     Returns:
@@ -152,8 +153,8 @@ def make_index(
         FileNotFoundError: a table is missing.
         ValueError: a table is damaged, or names a row that another lacks.
     """
-    layout = 'the tables scene.json, sample.json, sample_data.json, ...'
-    tables = _Tables(need_folder(folder, layout, '`version` of NuScenes', source), source, say)
+    layout = 'the tables scene.json, sample.json, sample_data.json and more'
+    tables = _Tables(need_folder(folder, layout, '`version` of NuScenes', SOURCE), say)
     index, sweeps, to_global = _frames(tables)
     index.update(_boxes(tables, index['sample'], to_global))
     index.update(_point_labels(tables, sweeps))
