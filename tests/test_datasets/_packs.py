@@ -3,6 +3,7 @@
 import numpy as np
 
 from mmpt.datasets.shards import ShardWriter, encode_record
+from mmpt.datasets.shards.format import Files
 
 CLASSES = ('bed', 'chair', 'sofa')
 
@@ -24,7 +25,7 @@ def info_of(number):
         'scanned': True,
         'scale': 0.1 + number,
         'views': ['front', 'ö'],
-        'image_bytes': [rng.bytes(100 + number), b''],
+        'image_bytes': [rng.bytes(100 + number), b'', rng.bytes(300)],
         'partials': [np.zeros((0, 3), np.float32), np.ones((2, 3), np.float32)],
         'image_paths': [],
         'weight': np.float32(1 / 3),
@@ -33,7 +34,8 @@ def info_of(number):
 
 
 def same(one, other):
-    """Equal in type, dtype and every bit."""
+    """Equal in type, dtype and every bit; files that are read when asked for count as the list they stand for."""
+    one, other = (list(value) if isinstance(value, Files) else value for value in (one, other))
     assert type(one) is type(other)
     if isinstance(one, (np.ndarray, np.generic)):
         assert one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()

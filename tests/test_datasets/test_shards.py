@@ -170,7 +170,8 @@ def test_a_flipped_byte_is_found_and_named(folder):
     index = next(k for k in range(29) if ShardReader(folder).row(k).shard == 2) + 1
     row = ShardReader(folder).row(index)
     sample = f'shape-{row.source:02d}'
-    rewrite(shard, row.offset + row.length - 100)
+    points = info_of(row.source)['points'].tobytes()
+    rewrite(shard, shard.read_bytes().index(points, row.offset) + 8)
     text, problems = damage(folder, index)
     for part in (str(shard), f'record {index}', repr(sample), 'checksum', 'verify_dataset.py', "'my config.py' out"):
         assert part in text
@@ -186,6 +187,47 @@ def test_a_flipped_byte_is_found_and_named(folder):
     assert verify(folder, full=False) == []
 
 
+def test_a_damaged_picture_is_found_when_it_is_read(folder):
+    row, shard = ShardReader(folder).row(6), folder / 'shard-00001.bin'
+    assert row.shard == 1
+    expected = info_of(row.source)['image_bytes']
+    rewrite(shard, shard.read_bytes().index(expected[2], row.offset) + 10)
+    info = ShardReader(folder).load_info(6)
+    files = info['image_bytes']
+    assert len(files) == 3 and files[0] == expected[0] and files[:2] == expected[:2] and files[-2] == b''
+    with pytest.raises(ValueError) as error:
+        files[2]
+    for part in (str(shard), 'record 6', f'shape-{row.source:02d}', 'its file 2', 'verify_dataset.py'):
+        assert part in str(error.value)
+    problems = verify(folder)
+    assert [(p.file, p.record, p.sample_id) for p in problems] == [(str(shard), 6, f'shape-{row.source:02d}')]
+    assert 'file 2' in problems[0].what
+
+
+def test_pictures_are_a_list_of_bytes_for_whoever_takes_them(made):
+    info = ShardReader(made).load_info(6)
+    expected = info_of(7)['image_bytes']
+    assert info['image_bytes'] == expected and expected == list(info['image_bytes'])
+    assert info['image_bytes'] == ShardReader(made).load_info(6)['image_bytes']
+    assert info['image_bytes'] != expected[:2]
+    copy = pickle.loads(pickle.dumps(info))['image_bytes']
+    assert type(copy) is list and copy == expected
+    with pytest.raises(IndexError):
+        info['image_bytes'][3]
+
+
+def test_a_shape_of_which_one_picture_is_taken_costs_one_picture(folder):
+    """The rest of its record is neither read nor compared."""
+    row = ShardReader(folder).row(6)
+    first, last = (info_of(row.source)['image_bytes'][k] for k in (0, 2))
+    shard = folder / 'shard-00001.bin'
+    data = bytearray(shard.read_bytes())
+    start = data.index(last, row.offset)
+    data[start : start + len(last)] = bytes(len(last))
+    shard.write_bytes(data)
+    assert ShardReader(folder).load_info(6)['image_bytes'][0] == first
+
+
 def test_bytes_of_a_stranger_with_a_right_checksum_are_refused(tmp_path):
     """A header that asks for more than there is, for objects, or for what is no record at all."""
     good = encode_record({'sample_id': 'a', 'points': np.eye(3)})
@@ -195,12 +237,15 @@ def test_bytes_of_a_stranger_with_a_right_checksum_are_refused(tmp_path):
         {'sample_id': 'a', 'p': {'array': ['|O', [1], 0]}},
         {'sample_id': 'a', 'p': {'bytes': [10, -3]}},
         {'sample_id': 'a', 'p': {'bytes': [10**9, 0]}},
+        {'sample_id': 'a', 'p': {'files': [[10**9, 0, 0]]}},
+        {'sample_id': 'a', 'p': {'files': [[1.5, 0, 0]]}},
+        {'sample_id': 'a', 'p': {'files': [3]}},
         {'sample_id': 'a', 'p': {'what': 3, 'ever': 4}},
     ]
     records = [good[:10], b'\0' * 200]
     for header in strange:
         text = json.dumps(header).encode()
-        prefix = b'mmpt' + b''.join(n.to_bytes(4, 'little') for n in (len(text), zlib.crc32(text), 0))
+        prefix = b'mmpt' + b''.join(n.to_bytes(4, 'little') for n in (len(text), zlib.crc32(text), 1))
         records.append(prefix + text + b'\0' * (-(len(prefix) + len(text)) % 64) + b'\0' * 64)
     with ShardWriter(tmp_path / 'train', **facts()) as pack:
         for number, record in enumerate(records):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from .format import INDEX_FILE, ROW, Row, decode_record, name_record, sample_id_of
+from .format import INDEX_FILE, ROW, Row, name_record, sample_id_of, wrong_with
 from .reader import ShardReader
 
 __all__ = ['Problem', 'verify']
@@ -107,11 +106,4 @@ def _record(path: Path, row: Row) -> tuple[str | None, str | None]:
     with open(path, 'rb') as file:
         file.seek(row.offset)
         record = memoryview(file.read(row.length))
-    sample_id = sample_id_of(record)
-    if zlib.crc32(record) != row.crc32:
-        return 'its checksum is not the one it was written with', sample_id
-    try:
-        decode_record(record)
-    except ValueError as error:
-        return str(error), sample_id
-    return None, sample_id
+    return wrong_with(record, row.crc32), sample_id_of(record)

@@ -5,13 +5,16 @@ A record is one shape::
     4 bytes   b'mmpt'
     uint32    length of the header
     uint32    crc32 of the header
-    uint32    0
+    uint32    length of the head, in units of 64 bytes: all but the files, and what the index has the crc32 of
     header    JSON, UTF-8: key -> value
     padding   to a multiple of 64, then each array at a multiple of 64
+    files     encoded pictures and the like, each at a multiple of 64
 
 None, bool, int, float and str stand in the header as they are, and so does a list of values. What is raw is an object
-of one key there: ``{"array": [dtype, shape, start]}``, ``{"number": [dtype, start]}`` (a numpy scalar) or
-``{"bytes": [length, start]}`` (an encoded picture), with ``start`` counted from the end of the header's padding.
+of one key there: ``{"array": [dtype, shape, start]}``, ``{"number": [dtype, start]}`` (a numpy scalar),
+``{"bytes": [length, start]}`` or, for a list of bytes, ``{"files": [[length, start, crc32], ...]}``, with ``start``
+counted from the end of the header's padding. Files have checksums of their own, so that a shape of which one picture
+is wanted costs one picture.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +37,15 @@ __all__ = [
     'ROW',
     'VERSION',
     'Row',
+    'Files',
     'decode_record',
     'encode_record',
+    'head_crc32',
     'index_dtype',
     'name_record',
     'read_pack',
     'sample_id_of',
+    'wrong_with',
 ]
 
 FORMAT, VERSION = 'mmpt-shards', 1
@@ -60,7 +66,7 @@ _FIELDS = (
     ('source', '<u8'),  # the shape's number in the data set that was packed
     ('label', '<i4'),  # -2**31 for none
     ('shard', '<u4'),  # number of the file
-    ('crc32', '<u4'),  # of the record
+    ('crc32', '<u4'),  # of the record's head
     ('check', '<u4'),  # crc32 of the fields before it
 )
 _BODY, _CHECK = struct.Struct('<QQQiII'), struct.Struct('<I')
@@ -81,7 +87,7 @@ class Row:
         source (int): the shape's number in the data set that was packed.
         label (int | None): the class.
         shard (int): number of the file.
-        crc32 (int): of the record.
+        crc32 (int): of its head.
     """
 
     __slots__ = ('crc32', 'label', 'length', 'offset', 'shard', 'source')
@@ -121,9 +127,14 @@ def encode_record(info: dict[str, Any]) -> bytes:
         ValueError: a value is something else; names key and sample.
     """
     raw = _Raw(info.get('sample_id'))
-    header = json.dumps({key: raw.place(value, key) for key, value in info.items()}, ensure_ascii=False).encode()
-    prefix = _PREFIX.pack(_MAGIC, len(header), zlib.crc32(header), 0)
-    return b''.join([prefix, header, b'\0' * _missing(len(prefix) + len(header)), *raw.parts])
+    placed = {key: raw.place(value, key) for key, value in info.items()}
+    checked = raw.size
+    raw.place_files()
+    header = json.dumps(placed, ensure_ascii=False).encode()
+    size = _PREFIX.size + len(header)
+    head = (size + _missing(size) + checked) // ALIGN
+    prefix = _PREFIX.pack(_MAGIC, len(header), zlib.crc32(header), head)
+    return b''.join([prefix, header, b'\0' * _missing(size), *raw.parts])
 
 
 class _Raw:
@@ -131,10 +142,15 @@ class _Raw:
 
     def __init__(self, sample_id: Any) -> None:
         self.sample_id, self.parts, self.size = sample_id, [], 0
+        self.files: list[tuple[list[int], bytes]] = []
 
     def place(self, value: Any, key: str) -> Any:
         if value is None or type(value) in (bool, int, float, str):
             return value
+        if type(value) is list and value and all(isinstance(item, bytes) for item in value):
+            places = [[len(item), 0, zlib.crc32(item)] for item in value]
+            self.files += zip(places, value)
+            return {'files': places}
         if type(value) is list:
             return [self.place(item, key) for item in value]
         if isinstance(value, bytes):
@@ -152,6 +168,10 @@ class _Raw:
             'number, text, bytes, an array of numbers, or a list of these from `load_info`.'
         )
 
+    def place_files(self) -> None:
+        for place, data in self.files:
+            place[1] = self._add(data)
+
     def _add(self, data: bytes) -> int:
         start = self.size
         self.parts += [data, b'\0' * _missing(len(data))]
@@ -163,49 +183,108 @@ def _missing(size: int) -> int:
     return -size % ALIGN
 
 
-def _header(record: memoryview) -> tuple[Any, int]:
-    """The header, and where the raw part begins."""
+class Files(Sequence):
+    """The files of a record: each is read, and compared with its checksum, when it is asked for.
+
+    It is as good as a list of bytes, and becomes one when it is pickled.
+
+    Args:
+        raw (memoryview): the record's raw part; may be a part of a memory map.
+        places (list): length, start and crc32 of each.
+        damaged (Callable[[str], ValueError]): makes the error of what is wrong.
+    """
+
+    def __init__(self, raw: memoryview, places: list[list[int]], damaged: Callable[[str], ValueError]) -> None:
+        self._raw, self._places, self._damaged = raw, places, damaged
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        length, start, crc32 = self._places[index]
+        data = bytes(self._raw[start : start + length])
+        if zlib.crc32(data) != crc32:
+            raise self._damaged(f'the checksum of its file {index} is not the one it was written with')
+        return data
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == (list(other) if isinstance(other, Files) else other)
+
+    def __reduce__(self) -> tuple[type[list], tuple[list[bytes]]]:
+        return list, (list(self),)
+
+
+def _header(record: memoryview) -> tuple[Any, int, int]:
+    """The header, where the raw part begins, and how long the head is."""
     if len(record) < _PREFIX.size:
         raise ValueError('it is shorter than a record can be')
-    magic, length, crc32, _ = _PREFIX.unpack_from(record)
+    magic, length, crc32, head = _PREFIX.unpack_from(record)
     end = _PREFIX.size + length
     if magic != _MAGIC or end > len(record) or zlib.crc32(record[_PREFIX.size : end]) != crc32:
         raise ValueError('its header is damaged')
-    return json.loads(bytes(record[_PREFIX.size : end])), end + _missing(end)
+    return json.loads(bytes(record[_PREFIX.size : end])), end + _missing(end), head * ALIGN
 
 
-def decode_record(record: memoryview) -> dict[str, Any]:
+def head_crc32(record: bytes | memoryview) -> int:
+    """The checksum of the part of a record that stands in the index; of a damaged one, any number."""
+    head = _PREFIX.unpack_from(record)[3] * ALIGN if len(record) >= _PREFIX.size else 0
+    return zlib.crc32(memoryview(record)[:head])
+
+
+def decode_record(record: memoryview, damaged: Callable[[str], ValueError] = ValueError) -> dict[str, Any]:
     """Read a record back.
 
     Args:
-        record (memoryview): its bytes; may be a part of a memory map, nothing of it is kept.
+        record (memoryview): its bytes; may be a part of a memory map.
+        damaged (Callable[[str], ValueError]): makes the error of what is wrong, now or when a file of it is read.
 
     Returns:
-        dict: what :func:`encode_record` was given; arrays are C-contiguous and belong to the caller.
+        dict: what :func:`encode_record` was given; arrays are C-contiguous and belong to the caller, a list of bytes is
+        :class:`Files`.
 
     Raises:
         ValueError: these bytes are no record; says why.
     """
-    header, start = _header(record)
-    if not isinstance(header, dict):
-        raise ValueError('its header is no dictionary')
-    raw = record[start:]
     try:
-        return {key: _read(value, raw) for key, value in header.items()}
+        header, start, _ = _header(record)
+        raw = record[start:]
+        return {key: _read(value, raw, damaged) for key, value in header.items()}
     except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f'its header asks for what is not there ({error})') from error
+        raise damaged(f'it is no record ({error})') from error
 
 
-def _read(value: Any, raw: memoryview) -> Any:
+def wrong_with(record: memoryview, crc32: int) -> str | None:
+    """What is wrong with a record whose row of the index says ``crc32``, its files included; None for nothing."""
+    if head_crc32(record) != crc32:
+        return 'its checksum is not the one it was written with'
+    try:
+        _touch(list(decode_record(record).values()))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _touch(value: Any) -> None:
+    if isinstance(value, (list, Files)):
+        for item in value:
+            _touch(item)
+
+
+def _read(value: Any, raw: memoryview, damaged: Callable[[str], ValueError]) -> Any:
     if isinstance(value, list):
-        return [_read(item, raw) for item in value]
+        return [_read(item, raw, damaged) for item in value]
     if not isinstance(value, dict):
         return value
     ((kind, place),) = value.items()
+    if kind == 'files':
+        for length, start, _ in place:
+            _check_inside(length, start, raw)
+        return Files(raw, place, damaged)
     if kind == 'bytes':
         length, start = place
-        if not 0 <= start <= start + length <= len(raw):
-            raise ValueError(f'{length} bytes from {start} on')
+        _check_inside(length, start, raw)
         return bytes(raw[start : start + length])
     dtype, *shape, start = place
     if kind not in ('array', 'number') or not _DTYPE.fullmatch(dtype):
@@ -214,10 +293,15 @@ def _read(value: Any, raw: memoryview) -> Any:
     return array[()] if kind == 'number' else array
 
 
+def _check_inside(length: int, start: int, raw: memoryview) -> None:
+    if not (type(length) is type(start) is int and 0 <= start <= start + length <= len(raw)):
+        raise ValueError(f'{length} bytes from {start} on, of {len(raw)}')
+
+
 def sample_id_of(record: memoryview) -> str | None:
     """The ``sample_id`` of a record that may be damaged; None where its header is."""
     try:
-        header, _ = _header(record)
+        header, _, _ = _header(record)
         return str(header['sample_id'])
     except (ValueError, TypeError, KeyError):
         return None

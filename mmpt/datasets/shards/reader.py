@@ -5,11 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import shlex
-import zlib
 from pathlib import Path
 from typing import Any
 
-from .format import INDEX_FILE, ROW, Row, decode_record, name_record, read_pack, sample_id_of
+from .format import INDEX_FILE, ROW, Row, decode_record, head_crc32, name_record, read_pack, sample_id_of
 
 __all__ = ['ShardReader']
 
@@ -25,8 +24,8 @@ class ShardReader:
     """One split of a data set as tools/dataset_converters/pack.py wrote it.
 
     Opening reads pack.json and the sizes of the files, whatever the number of shapes. A shard is mapped when a shape of
-    it is asked for, and every record's checksum is compared each time it is read. Copies in other processes, forked or
-    pickled, map the files on their own.
+    it is asked for, and checksums are compared each time a record, or a picture of it, is read. Copies in other
+    processes, forked or pickled, map the files on their own.
 
     Args:
         folder (str | Path): the folder of the split.
@@ -63,7 +62,8 @@ class ShardReader:
         """What the class gave for shape ``index`` when its files had been read.
 
         Returns:
-            dict: key -> value; the arrays belong to the caller.
+            dict: key -> value; the arrays belong to the caller. A list of bytes (pictures) is read one by one, when
+            they are asked for; see :class:`~mmpt.datasets.shards.format.Files`.
 
         Raises:
             IndexError: there is no such shape.
@@ -80,12 +80,13 @@ class ShardReader:
         # A file cut after it was mapped would end this process at the first access behind its new end.
         if shard.size() < row.offset + row.length or len(record) < row.length:
             raise self._damaged(name, index, None, 'the file has been cut since it was opened')
-        if zlib.crc32(record) != row.crc32:
-            raise self._damaged(name, index, sample_id_of(record), 'its checksum is not the one it was written with')
-        try:
-            return decode_record(record)
-        except ValueError as error:
-            raise self._damaged(name, index, sample_id_of(record), str(error)) from error
+
+        def damaged(problem: str) -> ValueError:
+            return self._damaged(name, index, sample_id_of(record), problem)
+
+        if head_crc32(record) != row.crc32:
+            raise damaged('its checksum is not the one it was written with')
+        return decode_record(record, damaged)
 
     def row(self, index: int) -> Row:
         """The row of the index that says where shape ``index`` is.

@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import time
-import zlib
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +17,7 @@ from typing import Any
 from mmpt import __version__
 from mmpt.utils.io import atomic_write
 
-from .format import FORMAT, INDEX_FILE, PACK_FILE, ROW, VERSION, Row, index_dtype, read_pack
+from .format import FORMAT, INDEX_FILE, PACK_FILE, ROW, VERSION, Row, head_crc32, index_dtype, read_pack, wrong_with
 
 __all__ = ['ShardWriter']
 
@@ -132,7 +131,7 @@ class ShardWriter:
         """
         if self._size and self._size + len(record) > self.shard_bytes:
             self._close_shard()
-        row = Row(self._size, len(record), source, label, len(self._shards), zlib.crc32(record))
+        row = Row(self._size, len(record), source, label, len(self._shards), head_crc32(record))
         self._pending.append((row.pack(), record))
         self._size += len(record)
         self.num_records += 1
@@ -307,7 +306,7 @@ class ShardWriter:
         content = memoryview(path.read_bytes() if rows else b'')
         for k, row in enumerate(rows):
             # After a power cut a file may have its length and not its content.
-            if zlib.crc32(content[row.offset : row.offset + row.length]) != row.crc32:
+            if wrong_with(content[row.offset : row.offset + row.length], row.crc32):
                 del rows[k:]
                 break
             self._size = row.offset + row.length
