@@ -113,6 +113,9 @@ def test_damaged_npz(tmp_path):
     refuse(read_npz, cut(path, -30), 'damaged archive')
     path.write_bytes(whole[:200] + bytes(byte ^ 255 for byte in whole[200:220]) + whole[220:])
     refuse(read_npz, path)
+    # A name in the archive that is no UTF-8, though a flag says that it is.
+    path.write_bytes(whole[:7] + b'\x08' + whole[8:30] + b'\xe3' + whole[31:])
+    refuse(read_npz, path, 'damaged archive')
     np.save(tmp_path / 'b.npy', CLOUD)
     (tmp_path / 'b.npy').rename(path)
     refuse(read_npz, path, 'a .npy array', 'numpy.savez')

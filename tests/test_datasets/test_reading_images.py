@@ -105,3 +105,12 @@ def png(width, height):
 def test_a_header_that_claims_a_huge_picture(tmp_path, size):
     (tmp_path / 'a.png').write_bytes(png(*size))
     refuse(read_image, tmp_path / 'a.png', 'at most 67,108,864 pixels')
+
+
+def test_an_error_of_opencv_does_not_come_through(tmp_path, monkeypatch):
+    def fail(data, flags):
+        raise cv2.error('OpenCV(5.0.0) loadsave.cpp:75: error: (-215:Assertion failed) in function ...')
+
+    Image.fromarray(RGB).save(tmp_path / 'a.bmp')
+    monkeypatch.setattr(cv2, 'imdecode', fail)
+    refuse(read_image, tmp_path / 'a.bmp', 'damaged or cut off')

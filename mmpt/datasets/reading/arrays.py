@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -75,7 +76,8 @@ def read_npz(path: str | os.PathLike, names: Sequence[str] | None = None) -> dic
                 with archive.open(info) as file:
                     arrays[name] = _read_array(file, info.file_size, f'{path}, {name!r}', expected, 'biufUS')
             return arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    # UnicodeDecodeError for a name, struct.error for a field, RuntimeError for a password.
+    except (zipfile.BadZipFile, zlib.error, struct.error, UnicodeDecodeError, EOFError, RuntimeError, OSError) as error:
         raise bad_file(path, expected, f'a damaged archive ({error})', _AGAIN) from error
 
 

@@ -39,7 +39,11 @@ def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
     if width * height > MAX_PIXELS:
         found = f'one of {width} x {height} pixels'
         raise bad_file(name, f'{_EXPECTED} of at most {MAX_PIXELS:,} pixels', found, 'make it smaller')
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    # A size that OpenCV reads in another way than Pillow.
+    except cv2.error:
+        image = None
     # Some decoders fill up a JPEG that is cut off: behind the start of its last scan there has to be an end.
     cut = data.startswith(b'\xff\xd8') and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
     if image is None or cut:
