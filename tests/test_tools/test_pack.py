@@ -208,16 +208,27 @@ def refused(answer):
 
 
 def test_parts_that_would_share_a_folder_and_differ_are_refused(tree, pack):
-    other = {key: value for key, value in cfg_of().items() if key != 'images_root'}
-    write_config(tree / 'config.py', cfg_of(), {**other, 'pipeline': [{'type': 'LoadPoints'}]})
+    write_config(tree / 'config.py', cfg_of(), cfg_of(views=(0, 1)))
     text = refused(pack('config.py', 'packed'))
     assert "different data of the same split 'train'" in text and '--dataset-key val_dataloader.dataset' in text
     assert not (tree / 'packed').exists()
     assert pack('config.py', 'packed', '--dataset-key', 'val_dataloader.dataset')[0] == 0
-    assert 'image_bytes' not in DATASETS.build(cfg_of(data_root='packed', packed=True)).load_info(0)
+    info = DATASETS.build(cfg_of(data_root='packed', packed=True)).load_info(3)
+    assert len(info['image_bytes']) == 2 and len(list(Path('pictures/02691156/train003/rendering').iterdir())) == 4
     # The other one does not go into the same folder.
     text = refused(pack('config.py', 'packed', '--dataset-key', 'train_dataloader.dataset'))
     assert 'packed/train holds a pack with made_from' in text
+
+
+@pytest.mark.parametrize('order', [1, -1])
+def test_a_part_that_is_another_one_without_its_pictures_is_packed_with_it(tree, pack, order):
+    clouds = cfg_of(pipeline=[{'type': 'LoadPoints'}, {'type': 'PackInputs'}])
+    del clouds['images_root']
+    write_config(tree / 'config.py', *[cfg_of(), clouds][::order])
+    assert pack('config.py', 'packed')[0] == 0
+    for cfg in (cfg_of(), clouds):
+        packed = DATASETS.build({**cfg, 'data_root': 'packed', 'packed': True})
+        same(samples(DATASETS.build(cfg), 0, epochs=1), samples(packed, 0, epochs=1))
 
 
 def test_keys_and_configs_that_name_no_data(tree, pack):

@@ -170,7 +170,9 @@ def drop_from_cache(roots: list[Path]) -> None:
 
 
 def checksum(packed: Any) -> dict[str, float]:
-    """Milliseconds that comparing a record's checksum takes, and reading a record with it."""
+    """Milliseconds that the checksum of a record takes, and reading the record with it, without its pictures."""
+    from mmpt.datasets.shards.format import head_crc32
+
     reader, count = packed.load_info.__self__, min(len(packed), 200)
     records = []
     for index in range(count):
@@ -180,7 +182,7 @@ def checksum(packed: Any) -> dict[str, float]:
             records.append(file.read(row.length))
     start = time.process_time()
     for record in records:
-        zlib.crc32(record)
+        head_crc32(record)
     crc = time.process_time() - start
     start = time.process_time()
     for index in range(count):

@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 _LOADERS = ('train_dataloader.dataset', 'val_dataloader.dataset', 'test_dataloader.dataset')
 # What changes which shapes are taken or what becomes of them later, but not what is packed.
 _NOT_PACKED = ('pipeline', 'indices', 'stage', 'on_bad_sample')
+# Shapes that are compared before one data set is packed for two.
+_COMPARED = 16
 # Records after which, and again after each of which, the disk's free space is compared with what is to come.
 _CHECK_SPACE = 16
 
@@ -97,17 +99,13 @@ def read_shape(part: Part, index: int) -> dict[str, Any]:
 def find_parts(config: Any, keys: list[str], file: str) -> list[Part]:
     """The data sets below some keys of a config, opened; parts that give the same pack come once."""
     from mmpt.datasets import SyntheticShapes
+    from mmpt.datasets.verification import lookup
     from mmpt.registry import DATASETS
     from mmpt.utils import ConfigError
 
     found: list[tuple[str, Any]] = []
     for key in keys or _LOADERS:
-        value: Any = config
-        for name in key.split('.'):
-            if isinstance(value, (list, tuple)):
-                value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
-            else:
-                value = value.get(name) if hasattr(value, 'get') else None
+        value = lookup(config, key)
         if value is not None:
             found += flatten(value, key)
         elif keys:
@@ -124,12 +122,40 @@ def find_parts(config: Any, keys: list[str], file: str) -> list[Part]:
         part = open_part(where, cfg)
         split = part.dataset.metainfo.get('split') or 'data'
         first = parts.setdefault(split, part)
-        if first.made_from != part.made_from:
+        if first.made_from == part.made_from or covers(first, part):
+            continue
+        if covers(part, first):
+            parts[split] = part
+        else:
             raise ConfigError(
                 f'{first.where} and {where} are different data of the same split {split!r}, and would be packed into '
                 f'one folder; pack one of them at a time, each into a folder of its own, with --dataset-key {where}.'
             )
     return list(parts.values())
+
+
+def covers(one: Part, other: Part) -> bool:
+    """Whether a data set gives all that another one gives, and more: the same with pictures, for example.
+
+    It must say all that the other one says in the config, and some of its shapes are read and compared.
+    """
+    from mmpt.datasets.shards import encode_record
+
+    more, less = dict(one.made_from), dict(other.made_from)
+    steps, needed = more.pop('loading'), less.pop('loading')
+    if any(step not in steps for step in needed) or any(more.get(key, less) != less[key] for key in less):
+        return False
+    shapes = one.dataset.num_shapes()
+    if shapes != other.dataset.num_shapes() or one.dataset.metainfo != other.dataset.metainfo:
+        return False
+    for index in {shapes * k // _COMPARED for k in range(_COMPARED)}:
+        try:
+            large, small = read_shape(one, index), read_shape(other, index)
+        except (ValueError, OSError):
+            continue  # Said when it is packed.
+        if encode_record({key: large.get(key) for key in small}) != encode_record(small):
+            return False
+    return True
 
 
 def flatten(cfg: Any, where: str) -> Iterator[tuple[str, Any]]:
