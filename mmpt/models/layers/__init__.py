@@ -10,9 +10,10 @@ from .distributed import (
     share_of_rows,
 )
 from .draws import StepDraws
+from .edge_conv import EdgeConv
 from .graph import CentreGraphNet
 from .grouping import group_points
-from .norm import BatchNorm, synchronise_batch_norms
+from .norm import BatchNorm, Moments, synchronise_batch_norms
 from .patch_embed import PatchEmbed
 from .pooling import pool_tokens
 from .position import PositionEmbed
@@ -21,6 +22,8 @@ from .selection import select_hidden
 __all__ = [
     'BatchNorm',
     'CentreGraphNet',
+    'EdgeConv',
+    'Moments',
     'PatchEmbed',
     'PositionedBlocks',
     'StepDraws',

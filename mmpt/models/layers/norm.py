@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
@@ -9,7 +11,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .distributed import all_reduce_sum, rank_and_world
 
-__all__ = ['BatchNorm', 'synchronise_batch_norms']
+__all__ = ['BatchNorm', 'Moments', 'synchronise_batch_norms']
+
+
+class Moments(NamedTuple):
+    """Sums over this rank's rows, of which there are ``count``, in float64.
+
+    Attributes:
+        count (int): R.
+        total (Tensor): (C,) sum of the rows.
+        squares (Tensor): (C,) sum of their squares.
+    """
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, on purpose
+    total: Tensor
+    squares: Tensor
 
 
 def _over_all_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
@@ -25,13 +41,18 @@ def _over_all_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
         mean = all_reduce_sum(rows.sum(axes)) / count.clamp(min=1)
         centred = rows - mean.view(shape)
         var = all_reduce_sum(centred.square().sum(axes)) / count.clamp(min=1)
-        with torch.no_grad():
-            share = norm.momentum * (count > 0)
-            norm.num_batches_tracked.add_(1)
-            norm.running_mean.lerp_(mean.detach(), share)
-            norm.running_var.lerp_(var.detach() * count / (count - 1).clamp(min=1), share)
+        _track(norm, mean, var, count)
         scale = torch.rsqrt(var + norm.eps) * norm.weight
         return torch.addcmul(norm.bias.view(shape), centred, scale.view(shape)).to(x.dtype)
+
+
+@torch.no_grad()
+def _track(norm: _BatchNorm, mean: Tensor, var: Tensor, count: Tensor) -> None:
+    """Move the running statistics towards those of a batch of ``count`` rows."""
+    share = norm.momentum * (count > 0).to(norm.running_mean.dtype)
+    norm.num_batches_tracked.add_(1)
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
+    norm.running_var.lerp_((var * count / (count - 1).clamp(min=1)).to(norm.running_var.dtype), share)
 
 
 def _torch_can(norm: _BatchNorm, x: Tensor) -> bool:
@@ -52,6 +73,29 @@ class BatchNorm(nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         """(R, C) -> (R, C)."""
         return super().forward(x) if _torch_can(self, x) else _over_all_ranks(self, x)
+
+    def scale_and_shift(self, moments: Moments | None) -> tuple[Tensor, Tensor]:
+        """The norm of rows that are never built, as ``rows * scale + shift``.
+
+        Args:
+            moments (Moments | None): of this rank's rows in training, where the running statistics follow; None in
+                evaluation.
+
+        Returns:
+            tuple[Tensor, Tensor]: scale and shift, (C,) each, with gradient to the moments.
+        """
+        mean, var = self.running_mean, self.running_var
+        if moments is not None:
+            total, squares = moments.total, moments.squares
+            sums = all_reduce_sum(torch.cat([total.new_full((1,), float(moments.count)), total, squares]))
+            count, rest = sums[0].detach(), sums[1:]
+            # float64 keeps the digits that a variance as a difference of squares costs.
+            mean, squares = (rest / count.clamp(min=1)).chunk(2)
+            var = (squares - mean.square()).clamp(min=0)
+            _track(self, mean, var, count)
+        scale = torch.rsqrt(var + self.eps) * self.weight
+        shift = self.bias - mean * scale
+        return scale.to(self.weight.dtype), shift.to(self.weight.dtype)
 
 
 class _BatchNorm2d(nn.BatchNorm2d):
