@@ -12,14 +12,18 @@ from typing import Any
 
 from mmpt.utils.errors import CheckpointError
 
-from . import point_bert_dvae, point_mae
+from . import crosspoint, point_bert_dvae, point_mae
 from .base import Converted, strip
 from .files import build_converted, describe, read_checkpoint, save_converted
 
 __all__ = ['FAMILIES', 'Converted', 'convert', 'convert_file', 'detect', 'strip']
 
 #: family -> how to know and convert it.
-FAMILIES = {'point_mae': point_mae.FAMILY, 'point_bert_dvae': point_bert_dvae.FAMILY}
+FAMILIES = {
+    'point_mae': point_mae.FAMILY,
+    'point_bert_dvae': point_bert_dvae.FAMILY,
+    'crosspoint': crosspoint.FAMILY,
+}
 
 
 def detect(keys: Iterable[str]) -> list[tuple[str, float]]:

@@ -39,6 +39,7 @@ class MultiModalContrastHead(Head):
         cross (float): weight of the contrast with images; 0 leaves it out.
         loss (dict): from LOSSES.
         monitor_interval (int): steps between measurements of the accuracy without copied points.
+        image_hidden_dim (int | None): width inside the projection of images, where it is not ``hidden_dim``.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class MultiModalContrastHead(Head):
         cross: float = 1.0,
         loss: dict | None = None,
         monitor_interval: int = 50,
+        image_hidden_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.views = tuple(views)
@@ -66,7 +68,9 @@ class MultiModalContrastHead(Head):
             )
         self.needs = self.views + (('images', 'image_rows', 'has_image') if self.cross else ())
         self.projector = projector(len(self.pooling) * dim, hidden_dim, out_dim)
-        self.image_projector = projector(image_dim, hidden_dim, out_dim, bias=False) if self.cross else None
+        self.image_projector = None
+        if self.cross:
+            self.image_projector = projector(image_dim, image_hidden_dim or hidden_dim, out_dim, bias=False)
         self.criterion = LOSSES.build(loss or {'type': 'NTXentLoss'})
         self.monitor_interval = monitor_interval
 
