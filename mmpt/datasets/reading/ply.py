@@ -220,7 +220,7 @@ class _Binary:
     def _walk(self, element: _Element, at: int, count: int) -> tuple[int, dict[str, list[tuple[int, int]]]]:
         """Go from list to list: where the records end, and for each list its (place of the first item, length)."""
         lists: dict[str, list[tuple[int, int]]] = {p.name: [] for p in element.properties if p.length is not None}
-        little = 'big' if self.order == '>' else 'little'
+        order = 'big' if self.order == '>' else 'little'
         steps = [
             (p.name, int(p.type[1]), int(p.length[1]) if p.length else 0, bool(p.length) and p.length[0] == 'i')
             for p in element.properties
@@ -231,7 +231,7 @@ class _Binary:
                 if not width:
                     at += item
                     continue
-                length = int.from_bytes(self.data[at : at + width], little, signed=signed)
+                length = int.from_bytes(self.data[at : at + width], order, signed=signed)
                 at += width
                 if length < 0 or at + length * item > size:
                     self._cut(element)
