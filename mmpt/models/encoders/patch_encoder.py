@@ -26,6 +26,8 @@ class PatchEncoder(nn.Module):
         levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
         init (str): ``'trunc_normal'`` or ``'default'``; checked here, applied by the subclass.
+        patch_dim (int | None): channels that the mini-PointNet gives, brought to C by one more linear layer
+            (Point-BERT); None for a mini-PointNet of C channels without that layer (Point-MAE).
 
     Raises:
         ValueError: an unknown ``init``, fewer channels than coordinates, or a level that is no block.
@@ -43,6 +45,7 @@ class PatchEncoder(nn.Module):
         levels: tuple[int, ...],
         patch_widths: tuple[int, int, int],
         init: Literal['trunc_normal', 'default'],
+        patch_dim: int | None = None,
     ) -> None:
         super().__init__()
         who = type(self).__name__
@@ -58,7 +61,8 @@ class PatchEncoder(nn.Module):
         self.dim = dim
         self.depth = depth
         self.levels = tuple(levels)
-        self.patch_embed = PatchEmbed(in_channels, dim, tuple(patch_widths))
+        self.patch_embed = PatchEmbed(in_channels, patch_dim or dim, tuple(patch_widths))
+        self.reduce = nn.Linear(patch_dim, dim) if patch_dim else None
         self.position = PositionEmbed(dim)
 
     def group(self, points: Tensor) -> Patches:
@@ -79,7 +83,8 @@ class PatchEncoder(nn.Module):
         points = patches.points
         if patches.features is not None:
             points = torch.cat([points, patches.features], dim=-1)
-        return self.patch_embed(points)
+        tokens = self.patch_embed(points)
+        return tokens if self.reduce is None else self.reduce(tokens)
 
     def leave_out(self, tokens: Tensor, centers: Tensor, mask: Mask, remedy: str = '') -> tuple[Tensor, Tensor]:
         """Tokens and centres of the visible patches.

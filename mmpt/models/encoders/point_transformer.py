@@ -36,6 +36,8 @@ class PointTransformer(PatchEncoder):
         mask_token (bool): hidden patches become a learned token instead of being left out.
         levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
+        patch_dim (int | None): channels that the mini-PointNet gives, brought to C by one more linear layer
+            (Point-BERT); None for a mini-PointNet of C channels without that layer (Point-MAE).
         init (str): ``'trunc_normal'`` (0.02 for all linear layers, Point-MAE) or ``'default'`` (torch's). The former
             keeps patch tokens tiny beside the position for thousands of updates; a short training, and the encoder that
             was never trained, do far better with the latter (docs/architecture.md has the figures).
@@ -54,9 +56,10 @@ class PointTransformer(PatchEncoder):
         mask_token: bool = False,
         levels: tuple[int, ...] = (),
         patch_widths: tuple[int, int, int] = (128, 256, 512),
+        patch_dim: int | None = None,
         init: Literal['trunc_normal', 'default'] = 'trunc_normal',
     ) -> None:
-        super().__init__(in_channels, num_groups, group_size, dim, depth, levels, patch_widths, init)
+        super().__init__(in_channels, num_groups, group_size, dim, depth, levels, patch_widths, init, patch_dim)
         self.blocks = PositionedBlocks(dim, depth, num_heads, drop_path=drop_path)
         self.norm = nn.LayerNorm(dim)
         if init == 'trunc_normal':

@@ -2,12 +2,13 @@
 
 from .chamfer import ChamferLoss
 from .nt_xent import NTXentLoss, nt_xent
-from .queue_contrast import QueueInfoNCELoss
+from .queue_contrast import CutMixInfoNCELoss, QueueInfoNCELoss
 from .tokens import FeatureRegressionLoss, TokenCrossEntropy
 from .usage import UniformUsageLoss
 
 __all__ = [
     'ChamferLoss',
+    'CutMixInfoNCELoss',
     'FeatureRegressionLoss',
     'NTXentLoss',
     'QueueInfoNCELoss',

@@ -17,7 +17,7 @@ from mmpt.models.layers import StepDraws, select_hidden
 from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
 from mmpt.structures import Patches, PointDataSample, Tokens
 
-from .frozen import load_frozen_tokenizer
+from .frozen import check_same_embedding, load_frozen_tokenizer
 from .rebuild import absolute_patches
 from .step import Step
 from .views import Views, cuts_patches
@@ -50,6 +50,8 @@ class MultiTaskPretrainer(BaseModel):
             tokens itself (unknown U2).
         tokenizer (dict | None): from TOKENIZERS, with ``checkpoint`` and ``made_by`` (the config that trains it);
             frozen here.
+        init_from_tokenizer (bool): start the encoder's patch embedding with the tokenizer's, which must have the same
+            widths (Point-BERT).
         image_encoder (dict | None): from ENCODERS.
         momentum_encoder (dict | None): ``dict(momentum=0.999)`` keeps a moving average of the encoder for views that
             ask for it.
@@ -69,6 +71,7 @@ class MultiTaskPretrainer(BaseModel):
         masking: dict | None = None,
         decoder: dict | None = None,
         tokenizer: dict | None = None,
+        init_from_tokenizer: bool = False,
         image_encoder: dict | None = None,
         momentum_encoder: dict | None = None,
         balancer: str | dict | None = None,
@@ -101,6 +104,9 @@ class MultiTaskPretrainer(BaseModel):
         order = sort_heads({**chosen, **built}, self._offered(), self.views.config)
         self.order = [name for name in order if name in built]
         self._drop_unread(asked | {need for neck in chosen.values() for need in neck.needs})
+        self.init_from_tokenizer = init_from_tokenizer
+        if init_from_tokenizer:
+            check_same_embedding(self.encoder, self.tokenizer)
         self.necks = nn.ModuleDict(chosen)
         self.heads = nn.ModuleDict({name: built[name] for name in self.order})
         self.balancer = build_balancer(balancer or 'sibling')
@@ -109,7 +115,8 @@ class MultiTaskPretrainer(BaseModel):
     # ---------------------------------------------------------------- building
 
     def _offered(self) -> set[str]:
-        offered = {'inputs', 'draws', 'patches', 'image_rows', 'has_image', *self.views.offered()}
+        views = self.views.offered(ids=self.tokenizer is not None)
+        offered = {'inputs', 'draws', 'patches', 'image_rows', 'has_image', *views}
         if self.masking is not None:
             offered.add('mask')
             if self.decoder is not None or getattr(self.encoder, 'mask_token', None) is not None:
@@ -168,7 +175,9 @@ class MultiTaskPretrainer(BaseModel):
             load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
 
     def init_weights(self) -> None:
-        """Load the frozen tokenizer; called by the Runner before training. Nothing to do where ``is_init`` says so.
+        """Load the frozen tokenizer, and start from it what does; called by the Runner before training.
+
+        Nothing to do where ``is_init`` says so.
 
         Raises:
             FileNotFoundError: its checkpoint is missing; the sentence names the command that makes it.
@@ -177,6 +186,8 @@ class MultiTaskPretrainer(BaseModel):
             return
         if self.tokenizer is not None:
             load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
+        if self.init_from_tokenizer:
+            self.encoder.patch_embed.load_state_dict(self.tokenizer.patch_embed.state_dict())
         if self.momentum_encoder is not None:
             self.momentum_encoder.load_state_dict(self.encoder.state_dict())
 

@@ -32,9 +32,9 @@ class _Encoders(NamedTuple):
 class Views:
     """The configured views of a pretrainer.
 
-    A view offers its :class:`Tokens` under its name; where it hides patches ``<name>/mask``; where it mixes two clouds
-    ``<name>/patches``, ``<name>/ids`` and ``<name>/share``; where copies of visible patches are in a reconstruction
-    ``<name>/without_copies``.
+    A view offers its :class:`Tokens` under its name; where it hides patches ``<name>/mask``; where it is of the cloud
+    itself or mixed, and there is a tokenizer, ``<name>/ids``; where it mixes two clouds ``<name>/patches`` and
+    ``<name>/share``; where copies of visible patches are in a reconstruction ``<name>/without_copies``.
 
     Args:
         views (Mapping[str, Mapping]): name to ``source`` (``points``, ``points_view2`` and so on, ``reconstruction``,
@@ -60,12 +60,14 @@ class Views:
             check_view(name, view)
         check_joint(self.joint, self.config)
 
-    def offered(self) -> set[str]:
-        """Names that the views bring, beside their own."""
+    def offered(self, ids: bool) -> set[str]:
+        """Names that the views bring, beside their own; ``ids`` says whether there is a tokenizer."""
         names = {f'{name}/mask' for name, view in self.config.items() if view['mask']}
         for name, view in self.config.items():
+            if ids and view['source'] in ('points', 'mixed'):
+                names.add(f'{name}/ids')
             if view['source'] == 'mixed':
-                names |= {f'{name}/{item}' for item in ('patches', 'ids', 'share')}
+                names |= {f'{name}/patches', f'{name}/share'}
         return names
 
     def offer(self, step: Step, anchors: list[Tensor], online: nn.Module, momentum: nn.Module | None) -> None:
@@ -83,6 +85,8 @@ class Views:
         for name, view in self.config.items():
             if view['mask']:
                 step.offer(f'{name}/mask', partial(self._mask, step, encoders, name, view))
+            if view['source'] == 'points' and 'ids' in step:
+                step.offer(f'{name}/ids', partial(_same, step, 'ids'))
             if view['source'] == 'mixed':
                 step.offer(f'{name}/mixture', partial(self._mixture, step, name))
                 for place, item in enumerate(('patches', 'ids', 'share')):

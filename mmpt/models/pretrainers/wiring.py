@@ -24,6 +24,13 @@ _REMEDIES = {
     'image_rows': 'set an image_encoder',
     'has_image': 'set an image_encoder',
 }
+#: Likewise of what a view brings.
+_VIEW_REMEDIES = {
+    'ids': 'set a tokenizer with discrete ids, and let the view be of points or mixed',
+    'mask': "let the view hide patches (mask='hidden' or 'own')",
+    'share': "let the view be a mixture (source='mixed')",
+    'patches': "let the view be a mixture (source='mixed')",
+}
 
 
 def check_view(name: str, view: Mapping[str, object]) -> None:
@@ -96,13 +103,18 @@ def sort_heads(heads: Mapping[str, Head], offered: set[str], views: Mapping[str,
     for name in waiting:
         for need in missing(name):
             if need not in provided:
-                known = f'; the views are {sorted(views)}' if need not in _REMEDIES else ''
-                remedy = _REMEDIES.get(need, f'configure a view of that name{known}')
-                raise ValueError(f'{name} needs {_article(need)}: {remedy}.')
+                raise ValueError(f'{name} needs {_article(need)}: {_remedy(need, views)}.')
     if waiting:
         circle = ', '.join(f'{name} waits for {missing(name)}' for name in waiting)
         raise ValueError(f'The heads wait for each other in a circle: {circle}.')
     return order
+
+
+def _remedy(need: str, views: Mapping[str, Mapping[str, object]]) -> str:
+    view, _, item = need.rpartition('/')
+    if view in views and item in _VIEW_REMEDIES:
+        return _VIEW_REMEDIES[item]
+    return _REMEDIES.get(need, f'configure a view of that name; the views are {sorted(views)}')
 
 
 def _article(name: str) -> str:
