@@ -12,7 +12,7 @@ from typing import Any
 
 from mmpt.utils.errors import CheckpointError
 
-from . import crosspoint, point_bert_dvae, point_mae
+from . import crosspoint, point_bert, point_bert_dvae, point_mae
 from .base import Converted, strip
 from .files import build_converted, describe, read_checkpoint, save_converted
 
@@ -23,6 +23,7 @@ FAMILIES = {
     'point_mae': point_mae.FAMILY,
     'point_bert_dvae': point_bert_dvae.FAMILY,
     'crosspoint': crosspoint.FAMILY,
+    'point_bert': point_bert.FAMILY,
 }
 
 

@@ -71,6 +71,7 @@ def encoder_cfg(
     num_heads: int | None,
     cls_token: bool,
     mask_token: bool = False,
+    reduce: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The config of a :class:`PointTransformer` from the shapes of an origin's weights.
 
@@ -83,11 +84,12 @@ def encoder_cfg(
         num_heads (int | None): attention heads; None for 64 channels each.
         cls_token (bool): whether there is one.
         mask_token (bool): whether hidden patches are tokens of the encoder.
+        reduce (str | None): prefix of the linear layer behind the mini-PointNet, where there is one.
 
     Returns:
         tuple[dict, dict]: the config, and what was assumed.
     """
-    last = state[f'{embed}second_conv.3.weight']
+    last = state[f'{embed}second_conv.3.weight' if reduce is None else f'{reduce}weight']
     heads, rule = guess_heads(len(last), num_heads)
     cfg = {
         'type': 'PointTransformer',
@@ -106,6 +108,8 @@ def encoder_cfg(
             len(state[f'{embed}second_conv.0.weight']),
         ],
     }
+    if reduce is not None:
+        cfg['patch_dim'] = last.shape[1]
     return cfg, {'num_heads': rule, 'num_groups': 'no weight tells', 'drop_path': 'no weight tells'}
 
 

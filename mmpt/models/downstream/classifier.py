@@ -22,13 +22,17 @@ __all__ = ['PointClassifier']
 class PointClassifier(BaseModel):
     """The encoder of the pre-training and a perceptron of three layers (Point-MAE's fine-tuning, METHODS 5.1).
 
+    With ``hidden_layers=1`` and ``norm=False`` it is Point-BERT's.
+
     Args:
         encoder (dict): from ENCODERS; ``encoder.*`` in every checkpoint.
         num_classes (int): K.
         pooling (Sequence[str]): parts of the cloud's feature.
-        hidden_dim (int): width of the two hidden layers.
+        hidden_dim (int): width of the hidden layers.
         dropout (float): behind each of them.
         label_smoothing (float): of the cross entropy.
+        hidden_layers (int): how many there are.
+        norm (bool): batch norm in each of them.
         data_preprocessor (dict | None): from MODELS.
     """
 
@@ -40,6 +44,8 @@ class PointClassifier(BaseModel):
         hidden_dim: int = 256,
         dropout: float = 0.5,
         label_smoothing: float = 0.0,
+        hidden_layers: int = 2,
+        norm: bool = True,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=MODELS.build(data_preprocessor or {'type': 'PointDataPreprocessor'}))
@@ -48,8 +54,9 @@ class PointClassifier(BaseModel):
         self.pooling, self.label_smoothing = tuple(pooling), label_smoothing
         layers: list[nn.Module] = []
         width = len(self.pooling) * self.encoder.dim
-        for _ in range(2):
-            layers += [nn.Linear(width, hidden_dim), BatchNorm(hidden_dim), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        for _ in range(hidden_layers):
+            layers += [nn.Linear(width, hidden_dim), *([BatchNorm(hidden_dim)] if norm else [])]
+            layers += [nn.ReLU(inplace=True), nn.Dropout(dropout)]
             width = hidden_dim
         self.head = nn.Sequential(*layers, nn.Linear(width, num_classes))
 
