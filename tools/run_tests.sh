@@ -8,4 +8,5 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m mypy
-exec "$PYTHON" -m pytest -q --durations=10 "$@"
+# Whole files go to a worker, since the tests of a file share what they have trained.
+exec "$PYTHON" -m pytest -q --durations=10 -n "${MMPT_TEST_WORKERS:-2}" --dist loadfile "$@"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from mmpt.registry import DATASETS
 
 from .axes import z_up_to_y_up
 from .base import PointCloudDataset
+from .reading import read_npz
 
 __all__ = ['NpzShapes']
 
@@ -89,20 +89,8 @@ class NpzShapes(PointCloudDataset):
 def _read(path: str, split: str) -> dict[str, np.ndarray]:
     needed = {'points': f'points_{split}', 'labels': f'labels_{split}', 'class_names': 'class_names'}
     optional = {'ids': f'ids_{split}', 'dup': f'dup_{split}'}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in needed.values() if name not in file]
-            if missing:
-                raise ValueError(f'expected the arrays {", ".join(needed.values())}, got {", ".join(file.files)}')
-            names = {**needed, **{key: name for key, name in optional.items() if name in file}}
-            return {key: file[name] for key, name in names.items()}
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f'{path} does not exist; `path` of NpzShapes is a file with labelled clouds.'
-        ) from error
-    # A .npy file gives an array, and `with` one is a TypeError, in Python 3.10 an AttributeError.
-    except (ValueError, TypeError, AttributeError, EOFError, OSError, BadZipFile) as error:
-        raise ValueError(f'{path} is not an npz of plain arrays as NpzShapes needs it: {error}.') from error
+    arrays = read_npz(path, list(needed.values()), list(optional.values()))
+    return {key: arrays[name] for key, name in {**needed, **optional}.items() if name in arrays}
 
 
 def _check(points: np.ndarray, labels: np.ndarray, ids: np.ndarray, classes: tuple[str, ...], where: str) -> None:

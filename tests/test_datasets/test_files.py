@@ -229,7 +229,7 @@ def test_npz_files_that_are_none(tmp_path):
     contents = [b'hello', b'', (tmp_path / 'whole.npz').read_bytes()[:-40], (tmp_path / 'array.npy').read_bytes()]
     for content in contents:
         (tmp_path / 'bad.npz').write_bytes(content)
-        with pytest.raises(ValueError, match=r'bad\.npz is not an npz of plain arrays'):
+        with pytest.raises(ValueError, match=r'bad\.npz: expected a \.npz file of plain arrays'):
             NpzShapes(str(tmp_path / 'bad.npz'))
 
 

@@ -41,12 +41,15 @@ def read_npy(path: str | os.PathLike) -> np.ndarray:
         return _read_array(file, size, path, _NPY, 'biuf')
 
 
-def read_npz(path: str | os.PathLike, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def read_npz(
+    path: str | os.PathLike, names: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
     """Read arrays of numbers or of text from a .npz file.
 
     Args:
         path (str | PathLike): the file.
         names (Sequence[str] | None): the arrays to read, all of which must be there; None for everything.
+        optional (Sequence[str]): arrays to read beside ``names`` where they are there.
 
     Returns:
         dict[str, np.ndarray]: as :func:`read_npy` gives them.
@@ -69,7 +72,8 @@ def read_npz(path: str | os.PathLike, names: Sequence[str] | None = None) -> dic
             if missing:
                 have = ', '.join(inside) or 'nothing'
                 raise bad_file(path, expected, f'no {missing[0]!r} among {have}', 'choose the right file or version')
-            chosen = {name: inside[name] for name in (inside if names is None else names)}
+            wanted = inside if names is None else [*names, *(name for name in optional if name in inside)]
+            chosen = {name: inside[name] for name in wanted}
             check_claim(path, expected, sum(info.file_size for info in chosen.values()), size)
             arrays = {}
             for name, info in chosen.items():
