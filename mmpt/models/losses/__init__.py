@@ -1,6 +1,7 @@
 """Losses: tensors in, scalars or one value a sample out; usable without the rest of the toolbox."""
 
 from .chamfer import ChamferLoss
+from .label_contrast import LabelContrastLoss
 from .nt_xent import NTXentLoss, nt_xent
 from .queue_contrast import CutMixInfoNCELoss, QueueInfoNCELoss
 from .tokens import FeatureRegressionLoss, TokenCrossEntropy
@@ -10,6 +11,7 @@ __all__ = [
     'ChamferLoss',
     'CutMixInfoNCELoss',
     'FeatureRegressionLoss',
+    'LabelContrastLoss',
     'NTXentLoss',
     'QueueInfoNCELoss',
     'TokenCrossEntropy',

@@ -36,20 +36,27 @@ class FeatureRegressionLoss(nn.Module):
     """Regression to a frozen teacher's features (unknown U1 of METHODS 1.2; ACT and ReCon use these two forms).
 
     Args:
-        kind (str): ``'cosine'`` (1 - cosine) or ``'smooth_l1'``.
+        kind (str): ``'cosine'`` (1 - cosine) or ``'smooth_l1'`` (beta 1, mean over channels).
+        reduction (str): ``'mean'`` over rows, or ``'none'``: one value a row.
     """
 
-    def __init__(self, kind: Literal['cosine', 'smooth_l1'] = 'cosine') -> None:
+    def __init__(
+        self, kind: Literal['cosine', 'smooth_l1'] = 'cosine', reduction: Literal['mean', 'none'] = 'mean'
+    ) -> None:
         super().__init__()
         if kind not in ('cosine', 'smooth_l1'):
             raise ValueError(f"FeatureRegressionLoss: kind must be 'cosine' or 'smooth_l1', got {kind!r}.")
-        self.kind = kind
+        if reduction not in ('mean', 'none'):
+            raise ValueError(f"FeatureRegressionLoss: reduction must be 'mean' or 'none', got {reduction!r}.")
+        self.kind, self.reduction = kind, reduction
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """(R, D) and (R, D) -> scalar; 0 for R = 0, with a gradient of 0."""
-        predicted = predicted.float()
-        if predicted.shape[0] == 0:
-            return predicted.sum()
+        """(R, D) and (R, D) -> scalar, 0 for R = 0, with a gradient of 0; or (R,)."""
+        predicted, target = predicted.float(), target.float()
         if self.kind == 'cosine':
-            return 1 - F.cosine_similarity(predicted, target.float(), dim=1).mean()
-        return F.smooth_l1_loss(predicted, target.float())
+            rows = 1 - F.cosine_similarity(predicted, target, dim=1)
+        else:
+            rows = F.smooth_l1_loss(predicted, target, reduction='none').mean(1)
+        if self.reduction == 'none':
+            return rows
+        return rows.mean() if len(rows) else predicted.sum()
