@@ -17,7 +17,8 @@ class Head(nn.Module):
     by these names when it is built. What a step offers: ``inputs`` (contract 2), ``patches``, ``mask``, ``hidden``
     ((R, C) tokens of the hidden patches), ``ids`` and ``token_features`` of the tokenizer, every configured view
     (:class:`Tokens`), ``images`` ((R, D) features of the samples that have an image), ``image_rows`` ((R,) which
-    samples these are), ``has_image`` ((B,) bool), ``draws`` and whatever heads before it provide.
+    samples these are), ``has_image`` ((B,) bool), ``data_samples`` (a list, or None), ``draws`` and whatever
+    heads and necks before it provide.
     """
 
     needs: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmpt.models.balancers import build_balancer
-from mmpt.models.layers import StepDraws, select_hidden
+from mmpt.models.layers import StepDraws, repeated_index, select_hidden
 from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
 from mmpt.structures import Patches, PointDataSample, Tokens
 
@@ -116,7 +116,7 @@ class MultiTaskPretrainer(BaseModel):
 
     def _offered(self) -> set[str]:
         views = self.views.offered(ids=self.tokenizer is not None)
-        offered = {'inputs', 'draws', 'patches', 'image_rows', 'has_image', *views}
+        offered = {'inputs', 'data_samples', 'draws', 'patches', 'image_rows', 'has_image', *views}
         if self.masking is not None:
             offered.add('mask')
             if self.decoder is not None or getattr(self.encoder, 'mask_token', None) is not None:
@@ -149,6 +149,16 @@ class MultiTaskPretrainer(BaseModel):
             )
         if 'complement' in masks and getattr(self.masking, 'ratio', None) == 0:
             raise ValueError('A complement view shows what masking hides, and masking.ratio=0 hides nothing.')
+        if 'reconstruction' in sources and getattr(self.decoder, 'reads_patches', False):
+            raise ValueError(
+                f'{type(self.decoder).__name__} reconstructs patches of a finer scale, of which samples hide unequally '
+                'many, and a view of the reconstruction needs equally many: take another source.'
+            )
+        if 'mixed' in sources and len(getattr(self.encoder, 'scales', ())) > 1:
+            raise ValueError(
+                f'A mixed view mixes patches of one scale, {type(self.encoder).__name__} cuts those of several: take '
+                'another source.'
+            )
         if 'mixed' in sources and not cuts_patches(self.encoder):
             raise ValueError(f'A mixed view mixes patches, and {type(self.encoder).__name__} cuts none.')
         if self.masking is not None and not cuts_patches(self.encoder):
@@ -173,6 +183,9 @@ class MultiTaskPretrainer(BaseModel):
         """Fail early, before data are prepared, where a file that training needs is missing."""
         if self.tokenizer is not None:
             load_frozen_tokenizer(self.tokenizer, **self._tokenizer_source)
+        for neck in self.necks.values():
+            if hasattr(neck, 'check_files'):
+                neck.check_files()
 
     def init_weights(self) -> None:
         """Load the frozen tokenizer, and start from it what does; called by the Runner before training.
@@ -208,7 +221,8 @@ class MultiTaskPretrainer(BaseModel):
         Args:
             inputs (dict[str, Tensor]): ``points`` (B, N, 3 + F) and, where heads need them, ``points_view2``,
                 ``images`` (B, K, 3, H, W), ``has_image`` (B, K).
-            data_samples (list[PointDataSample] | None): written to by ``predict``.
+            data_samples (list[PointDataSample] | None): written to by ``predict``; captions are read
+                from them.
             mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
 
         Returns:
@@ -216,7 +230,7 @@ class MultiTaskPretrainer(BaseModel):
             with ``pooled`` features; or the tokens of the whole clouds.
         """
         if mode == 'loss':
-            return self.loss(inputs)
+            return self.loss(inputs, data_samples)
         tokens = self.encoder(inputs['points'])
         if mode == 'tensor':
             return tokens
@@ -231,11 +245,11 @@ class MultiTaskPretrainer(BaseModel):
             sample.pooled = {name: part[index] for name, part in parts.items()}
         return samples
 
-    def loss(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
+    def loss(self, inputs: dict[str, Tensor], data_samples: list[PointDataSample] | None = None) -> dict[str, Any]:
         """Every head in order."""
         if self.momentum_encoder is not None:
             self._update_momentum_encoder()
-        step, anchors = self.step(inputs)
+        step, anchors = self.step(inputs, data_samples)
         tasks = {}
         for name in self.order:
             tasks[name], provided = self.heads[name].loss(step)
@@ -263,7 +277,9 @@ class MultiTaskPretrainer(BaseModel):
             log.update({f'{name}/{key}': value for key, value in task.items() if key != 'loss'})
         return total, log
 
-    def step(self, inputs: dict[str, Tensor]) -> tuple[Step, list[Tensor]]:
+    def step(
+        self, inputs: dict[str, Tensor], data_samples: list[PointDataSample] | None = None
+    ) -> tuple[Step, list[Tensor]]:
         """Offer everything a head may read.
 
         Returns:
@@ -272,6 +288,7 @@ class MultiTaskPretrainer(BaseModel):
         """
         step, anchors = Step(), []
         step.put('inputs', inputs)
+        step.put('data_samples', data_samples)
         step.put('draws', self.draws)
         step.offer('patches', lambda: self.encoder.group(inputs['points']))
         step.offer('embedded', lambda: self.encoder.embed(step['patches']))
@@ -298,6 +315,8 @@ class MultiTaskPretrainer(BaseModel):
         if self.decoder is None:
             return select_hidden(tokens.patch, mask)
         patches: Patches = step['patches']
+        if getattr(self.decoder, 'reads_patches', False):
+            return self.decoder(tokens, patches, mask)
         batch = patches.centers.shape[0]
         centers = select_hidden(patches.centers, mask).view(batch, -1, 3)
         return self.decoder(tokens, centers).flatten(0, 1)
@@ -328,7 +347,7 @@ class MultiTaskPretrainer(BaseModel):
 
         Returns:
             dict[str, Tensor]: ``input`` (B, N, 3), ``visible`` (B, V, S, 3) and ``reconstructed`` (B, M, S, 3), all in
-            the cloud's frame.
+            the cloud's frame. Where samples hide unequally many patches, some stand there several times.
 
         Raises:
             ValueError: no head provides a reconstruction.
@@ -338,11 +357,11 @@ class MultiTaskPretrainer(BaseModel):
             if 'reconstruction' in self.heads[name].provides:
                 for item, value in self.heads[name].loss(step)[1].items():
                     step.put(item, value)
+                patches, mask = self.heads[name].target(step)
         if 'reconstruction' not in step:
             raise ValueError(f'none of the heads {self.order} provides a reconstruction, so there is none to show.')
-        patches, mask, predicted = step['patches'], step['mask'], step['reconstruction']
-        whole = absolute_patches(patches.points, patches.centers)
-        index = mask.visible[..., None, None].expand(-1, -1, *whole.shape[2:])
+        predicted, whole = step['reconstruction'], absolute_patches(patches.points, patches.centers)
+        index = repeated_index(~mask.hidden)[..., None, None].expand(-1, -1, *whole.shape[2:])
         return {
             'input': inputs['points'][..., :3],
             'visible': whole.gather(1, index),
