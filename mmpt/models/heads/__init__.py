@@ -1,12 +1,16 @@
 """Task heads."""
 
 from .base import Head
+from .caption_contrast import CaptionContrastHead
+from .distillation import DistillationHead
 from .momentum_contrast import MomentumContrastHead
 from .multi_modal_contrast import MultiModalContrastHead
 from .point_reconstruction import PointReconstructionHead
 from .token_reconstruction import TokenReconstructionHead, TokenRegressionHead
 
 __all__ = [
+    'CaptionContrastHead',
+    'DistillationHead',
     'Head',
     'MomentumContrastHead',
     'MultiModalContrastHead',
