@@ -10,6 +10,7 @@ from . import (
     losses,
     masking,
     pretrainers,
+    teachers,
     tokenizers,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     'losses',
     'masking',
     'pretrainers',
+    'teachers',
     'tokenizers',
 ]

@@ -30,6 +30,8 @@ ALLOWED = {
     'mmpt.models.tokenizers': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers'},
     'mmpt.models.decoders': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers'},
     'mmpt.models.heads': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers', 'mmpt.models.losses'},
+    # For features that are kept on disk.
+    'mmpt.models.teachers': {'mmpt.registry', 'mmpt.utils.io'},
     'mmpt.models.data_preprocessors': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops'},
     'mmpt.engine': {'mmpt.registry', 'mmpt.utils'},
     'mmpt.evaluation': {'mmpt.registry', 'mmpt.structures', 'mmpt.utils'},
@@ -50,7 +52,7 @@ OPTIONAL = (
         'spconv',
         'MinkowskiEngine',
     ),
-    *('matplotlib', 'plotly', 'h5py', 'trimesh', 'tensorboard', 'wandb', 'clip', 'transformers', 'triton'),
+    *('matplotlib', 'plotly', 'h5py', 'trimesh', 'tensorboard', 'wandb', 'clip', 'open_clip', 'transformers', 'triton'),
 )
 
 
