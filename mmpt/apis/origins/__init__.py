@@ -12,7 +12,7 @@ from typing import Any
 
 from mmpt.utils.errors import CheckpointError
 
-from . import crosspoint, point_bert, point_bert_dvae, point_mae
+from . import crosspoint, point_bert, point_bert_dvae, point_mae, recon
 from .base import Converted, strip
 from .files import build_converted, describe, read_checkpoint, save_converted
 
@@ -22,6 +22,7 @@ __all__ = ['FAMILIES', 'Converted', 'convert', 'convert_file', 'detect', 'strip'
 FAMILIES = {
     'point_mae': point_mae.FAMILY,
     'point_bert_dvae': point_bert_dvae.FAMILY,
+    'recon': recon.FAMILY,
     'crosspoint': crosspoint.FAMILY,
     'point_bert': point_bert.FAMILY,
 }
@@ -34,14 +35,16 @@ def detect(keys: Iterable[str]) -> list[tuple[str, float]]:
         keys (Iterable[str]): of a state dict without prefixes.
 
     Returns:
-        list[tuple[str, float]]: family and share of its signs that were found, the likeliest first; no zeros.
+        list[tuple[str, float]]: family and share of its signs that were found, the likeliest first, of equal ones that
+        with more signs; no zeros.
     """
     names = list(keys)
     shares = {
         family: sum(any(re.match(sign, name) for name in names) for sign in found.signs) / len(found.signs)
         for family, found in FAMILIES.items()
     }
-    return sorted(((family, share) for family, share in shares.items() if share), key=lambda row: -row[1])
+    found = [(family, share) for family, share in shares.items() if share]
+    return sorted(found, key=lambda row: (-row[1], -len(FAMILIES[row[0]].signs)))
 
 
 def convert(checkpoint: Mapping[str, Any], family: str | None = None, **choices: Any) -> Converted:
@@ -63,6 +66,8 @@ def convert(checkpoint: Mapping[str, Any], family: str | None = None, **choices:
     state = strip(checkpoint)
     found = detect(state)
     complete = [name for name, share in found if share == 1]
+    # A family whose keys are those of another and more has more signs: ReCon's files hold all that Point-MAE's do.
+    complete = [name for name in complete if len(FAMILIES[name].signs) == len(FAMILIES[complete[0]].signs)]
     if family is None and not complete:
         near = f'the nearest is {found[0][0]}, of whose parts some are missing' if found else 'not even in part'
         raise CheckpointError(
