@@ -16,7 +16,9 @@ class Patches(NamedTuple):
         points (Tensor): (B, G, S, 3) float32, coordinates **relative to the patch centre**, in the cloud's own unit.
         centers (Tensor): (B, G, 3) float32, in the cloud's frame.
         features (Tensor | None): (B, G, S, F) per-point features (normals, colours), or None.
-        index (Tensor): (B, G, S) int64, which points of the cloud the patch holds.
+        index (Tensor): (B, G, S) int64, which points of the cloud the patch holds; which patches of ``finer`` where
+            there are such.
+        finer (Patches | None): of an encoder of several scales, the patches whose centres these patches are made of.
     """
 
     points: Tensor
@@ -24,6 +26,7 @@ class Patches(NamedTuple):
     features: Tensor | None
     # Takes the place of tuple.index, which nobody asks patches for.
     index: Tensor  # type: ignore[assignment]
+    finer: Patches | None = None
 
 
 class Mask(NamedTuple):

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import select_hidden, share_of_rows
+from mmpt.models.layers import repeated_index, select_hidden, share_of_rows
+from mmpt.models.masking import finer_scale
+from mmpt.ops import gather
 from mmpt.registry import HEADS, LOSSES
-from mmpt.structures import Reconstruction
+from mmpt.structures import Mask, Patches, Reconstruction
 
 from .base import Head
 
@@ -25,28 +27,45 @@ class PointReconstructionHead(Head):
 
     Args:
         dim (int): C, channels of the hidden tokens.
-        group_size (int): S, points of a patch.
+        group_size (int): S, points predicted for a patch; those of the patch itself, except in Point-M2AE.
         loss (dict): from LOSSES; Chamfer l2 by default (unknown U4 of METHODS 1.2).
+        scale (int): with an encoder of several scales, whose patches are predicted: so many below the coarsest. It must
+            be the one that the decoder ends on.
     """
 
     needs = ('hidden', 'patches', 'mask')
     provides = ('reconstruction',)
 
-    def __init__(self, dim: int, group_size: int, loss: dict | None = None) -> None:
+    def __init__(self, dim: int, group_size: int, loss: dict | None = None, scale: int = 0) -> None:
         super().__init__()
-        self.group_size = group_size
+        self.group_size, self.scale = group_size, scale
         self.predictor = nn.Linear(dim, 3 * group_size)
         self.criterion = LOSSES.build(loss or {'type': 'ChamferLoss'})
 
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Chamfer distance over the hidden patches."""
-        patches, mask = step['patches'], step['mask']
+        patches, mask = self.target(step)
         with torch.autocast(step['hidden'].device.type, enabled=False):  # coordinates are float32
             predicted = self.predictor(step['hidden'].float()).view(-1, self.group_size, 3)
         loss = share_of_rows(self.criterion(predicted, select_hidden(patches.points, mask)), len(predicted))
-        provided = {}
+        return {'loss': loss}, {'reconstruction': self._by_sample(predicted, patches, mask)}
+
+    def target(self, step: Mapping[str, Any]) -> tuple[Patches, Mask]:
+        """The patches that are reconstructed where the mask hides them."""
+        return finer_scale(step['patches'], step['mask'], self.scale)
+
+    def _by_sample(self, predicted: Tensor, patches: Patches, mask: Mask) -> Reconstruction:
+        """Rows of all samples as (B, M, S, 3).
+
+        Where samples hide unequally many patches, the last one of each stands there as often as is needed: good for
+        pictures, and without a gradient.
+        """
         if mask.masked is not None:
             batch, count = mask.masked.shape
             centers = select_hidden(patches.centers, mask).view(batch, count, 3)
-            provided['reconstruction'] = Reconstruction(predicted.view(batch, count, self.group_size, 3), centers)
-        return {'loss': loss}, provided
+            return Reconstruction(predicted.view(batch, count, self.group_size, 3), centers)
+        grid = predicted.new_zeros(*mask.hidden.shape, self.group_size * 3)
+        grid[mask.hidden] = predicted.detach().flatten(1)
+        index = repeated_index(mask.hidden)
+        points = gather(grid, index).view(*index.shape, self.group_size, 3)
+        return Reconstruction(points, gather(patches.centers, index))

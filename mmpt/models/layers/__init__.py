@@ -17,12 +17,14 @@ from .norm import BatchNorm, Moments, synchronise_batch_norms
 from .patch_embed import PatchEmbed
 from .pooling import pool_tokens
 from .position import PositionEmbed
-from .selection import select_hidden
+from .propagation import FeaturePropagation
+from .selection import padded_index, repeated_index, select_hidden
 
 __all__ = [
     'BatchNorm',
     'CentreGraphNet',
     'EdgeConv',
+    'FeaturePropagation',
     'Moments',
     'PatchEmbed',
     'PositionedBlocks',
@@ -32,9 +34,11 @@ __all__ = [
     'group_points',
     'init_trunc_normal',
     'init_xavier',
+    'padded_index',
     'pool_tokens',
     'PositionEmbed',
     'rank_and_world',
+    'repeated_index',
     'select_hidden',
     'same_on_all_ranks',
     'share_of_global_mean',
