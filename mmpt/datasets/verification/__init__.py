@@ -7,6 +7,7 @@ from .findings import KINDS, Finding, join_names, sample_name
 from .fingerprint import Group, fingerprint, group_clouds, moments
 from .parts import Part, find_parts, lookup, open_part
 from .report import PartReport, verify_part
+from .resampled import find_resampled
 from .table import NO_LABEL, FactsTable
 from .up_axis import Standing, layers, objects_stand, scenes_stand
 
@@ -30,6 +31,7 @@ __all__ = [
     'check_pictures',
     'check_scale',
     'find_parts',
+    'find_resampled',
     'fingerprint',
     'group_clouds',
     'join_names',

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from ..base import PointCloudDataset
 from ..reading import read_image
+from ..threads import one_thread
 from ..transforms import POINT_KEYS, LoadPoints, check_points, name_sample
 from ..transforms.meshes import sample_surface
 from .fingerprint import fingerprint, moments
@@ -36,7 +37,8 @@ class Facts(NamedTuple):
         radius (float): the largest distance from ``mean``.
         shares, places (ndarray): (3,) each, of :func:`~.up_axis.layers`.
         fingerprint (int): of :func:`~.fingerprint.fingerprint`.
-        moments (ndarray): (31,) float32, of :func:`~.fingerprint.moments`.
+        moments (ndarray): (30,) float64, of :func:`~.fingerprint.moments`.
+        spread (ndarray): (465,) float32, likewise.
         bent_normals (float): share of the normals whose length is not 1; NaN without normals.
         brightest (float): largest colour value; NaN without colours.
         color_type (str): type of the colours; '' without.
@@ -59,6 +61,7 @@ class Facts(NamedTuple):
     places: Any = None
     fingerprint: int = 0
     moments: Any = None
+    spread: Any = None
     bent_normals: float = float('nan')
     brightest: float = float('nan')
     color_type: str = ''
@@ -111,7 +114,8 @@ def read_facts(dataset: PointCloudDataset, steps: Sequence[Callable], index: int
             results = step(results)
         if 'points_path' in results and not {'points', 'vertices', 'complete'} & set(results):
             results = LoadPoints()(results)
-        facts = _measure(facts, results, dataset.metainfo.get('classes'))
+        with one_thread():
+            facts = _measure(facts, results, dataset.metainfo.get('classes'))
     except FileNotFoundError as error:
         return facts._replace(error=('missing', _sentence(error)))
     except (ValueError, OSError) as error:
@@ -144,6 +148,7 @@ def _measure(facts: Facts, results: dict[str, Any], classes: Sequence[str] | Non
     rows = points.astype(np.float64)
     mean = rows.mean(axis=0)
     shares, places = layers(points)
+    described, spread = moments(counted)
     beside = set(results) & {*POINT_KEYS[1:], 'vertices', 'partials', 'complete', 'caption', 'boxes', 'projections'}
     return facts._replace(
         keys=tuple(sorted(beside)),
@@ -155,7 +160,9 @@ def _measure(facts: Facts, results: dict[str, Any], classes: Sequence[str] | Non
         shares=shares,
         places=places,
         fingerprint=fingerprint(counted),
-        moments=moments(counted).astype(np.float32),
+        moments=described,
+        # Vertices of a mesh are no draws from its surface.
+        spread=spread if points is counted else np.full_like(spread, np.nan),
         semantic=_count_classes(results.get('semantic'), len(classes or ())),
         **_features(results),
     )
