@@ -8,8 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import FeaturePropagation, PositionedBlocks, PositionEmbed, init_xavier, select_hidden
-from mmpt.models.masking import back_project
+from mmpt.models.layers import (
+    FeaturePropagation,
+    PositionedBlocks,
+    PositionEmbed,
+    back_project,
+    init_xavier,
+    select_hidden,
+)
 from mmpt.registry import MODELS
 from mmpt.structures import Mask, Patches, Tokens
 

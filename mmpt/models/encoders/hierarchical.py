@@ -12,11 +12,11 @@ from mmpt.models.layers import (
     PatchEmbed,
     PositionedBlocks,
     PositionEmbed,
+    back_project,
     group_points,
     init_trunc_normal,
     padded_index,
 )
-from mmpt.models.masking import back_project
 from mmpt.ops import gather
 from mmpt.registry import ENCODERS
 from mmpt.structures import Mask, Patches, Tokens
@@ -54,7 +54,7 @@ class HierarchicalPointTransformer(nn.Module):
 
     The finest patches hold points. A patch of a coarser scale holds the nearest patches of the finer one, by centres;
     its token is a mini-PointNet of their tokens. A :class:`Mask` hides patches of the coarsest scale and is carried to
-    the finer ones by :func:`back_project <mmpt.models.masking.back_project>`: whatever a visible patch holds is
+    the finer ones by :func:`back_project <mmpt.models.layers.back_project>`: whatever a visible patch holds is
     visible. Samples then show unequally many finer patches; each is filled up to the longest with rows that nobody
     attends to and that nothing is read from. As in Point-MAE, batch norms count all patches, the hidden ones too.
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmpt.models.layers import repeated_index, select_hidden, share_of_rows
-from mmpt.models.masking import finer_scale
+from mmpt.models.layers import finer_scale, repeated_index, select_hidden, share_of_rows
 from mmpt.ops import gather
 from mmpt.registry import HEADS, LOSSES
 from mmpt.structures import Mask, Patches, Reconstruction

@@ -18,6 +18,7 @@ from .patch_embed import PatchEmbed
 from .pooling import pool_tokens
 from .position import PositionEmbed
 from .propagation import FeaturePropagation
+from .scales import back_project, finer_scale
 from .selection import padded_index, repeated_index, select_hidden
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     'PositionedBlocks',
     'StepDraws',
     'all_reduce_sum',
+    'back_project',
+    'finer_scale',
     'gather_rows',
     'group_points',
     'init_trunc_normal',
