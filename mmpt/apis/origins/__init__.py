@@ -12,7 +12,7 @@ from typing import Any
 
 from mmpt.utils.errors import CheckpointError
 
-from . import crosspoint, point_bert, point_bert_dvae, point_mae, recon
+from . import crosspoint, point_bert, point_bert_dvae, point_m2ae, point_mae, recon
 from .base import Converted, strip
 from .files import build_converted, describe, read_checkpoint, save_converted
 
@@ -25,6 +25,7 @@ FAMILIES = {
     'recon': recon.FAMILY,
     'crosspoint': crosspoint.FAMILY,
     'point_bert': point_bert.FAMILY,
+    'point_m2ae': point_m2ae.FAMILY,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ def pool_tokens(tokens: Tokens, parts: Sequence[str]) -> Tensor:
 
     Args:
         tokens (Tokens): of B clouds.
-        parts (Sequence[str]): for example ``('cls', 'max')``.
+        parts (Sequence[str]): for example ``('cls', 'max')``; parts joined by a plus are summed (``'max+mean'``).
 
     Returns:
         Tensor: (B, C * len(parts)).
@@ -26,10 +27,11 @@ def pool_tokens(tokens: Tokens, parts: Sequence[str]) -> Tensor:
         KeyError: the encoder has no such global token.
     """
     offered = tokens.pools()
-    missing = [part for part in parts if part not in offered]
+    terms = [part.split('+') for part in parts]
+    missing = [name for part in terms for name in part if name not in offered]
     if missing:
         raise KeyError(
             f'pooling asks for {missing}, the encoder offers {sorted(offered)}: build it with that token '
             '(cls_token=True), or change the pooling in the config.'
         )
-    return torch.cat([offered[part] for part in parts], dim=1)
+    return torch.cat([reduce(torch.add, [offered[name] for name in part]) for part in terms], dim=1)
