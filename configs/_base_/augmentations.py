@@ -5,7 +5,7 @@
 
 # Point-BERT (arXiv 2111.14819) and Point-MAE (2203.06604): pre-training, every fine-tuning, and the passes of voting.
 point_mae = [dict(type='ScaleAndTranslate', scale=(2 / 3, 3 / 2), shift=(-0.2, 0.2))]
-# Part segmentation as Point-MAE, ACT and ReCon fine-tune it: one factor for all axes.
+# One factor for all axes: part segmentation of Point-MAE, blocks of S3DIS in ACT and PCP-MAE.
 part_segmentation = [dict(type='ScaleAndTranslate', scale=(0.8, 1.25), shift=(-0.1, 0.1), isotropic=True)]
 
 # ACT (2212.08320). Its voting uses the list of the pre-training.
