@@ -118,13 +118,17 @@ def table_lines(reports: list[Any]) -> list[str]:
                 span(about.get('points')),
                 span(about.get('radius')),
                 f'{about["up_axis"]} {stands(about)}',
-                f'{sum(map(bool, about["classes"].values()))}/{len(about["classes"])}'
-                if any(about['classes'].values())
-                else '-',
+                classes(about),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def classes(about: dict[str, Any]) -> str:
+    """How many of the classes occur, as labels of shapes or of points."""
+    counts = list((about['classes'] if any(about['classes'].values()) else about['class_points']).values())
+    return f'{sum(map(bool, counts))}/{len(counts)}' if any(counts) else '-'
 
 
 def span(three: list[float] | None) -> str:
@@ -157,7 +161,7 @@ def say(owner: str, findings: list[Any], ignored: list[str]) -> None:
 
 def main(args: argparse.Namespace) -> bool:
     """Verify; returns whether all is well."""
-    from mmpt.datasets.verification import KINDS, Finding, check_duplicates, verify_part
+    from mmpt.datasets.verification import KINDS, Finding, check_duplicates, join_names, verify_part
     from mmpt.utils import ConfigError
     from mmpt.utils.io import atomic_write
     from mmpt.utils.progress import Progress
@@ -180,6 +184,9 @@ def main(args: argparse.Namespace) -> bool:
     print('\n'.join(table_lines(reports)))
     for report in reports:
         print(f'{report.part.name}: {", ".join(report.part.places)}; {report.standing.evidence}')
+        sizes = [f'{name} {count:,}' for name, count in report.as_dict()['classes'].items() if count]
+        if sizes:
+            print(f'{report.part.name}: shapes per class: {join_names(sizes, 15)}')
     every = {**closed, **{report.part.name: report.findings for report in reports}, 'duplicates': between}
     for owner, findings in every.items():
         say(owner, findings, args.ignore)

@@ -101,6 +101,7 @@ def test_a_clean_data_set(tree, verify):
         *['data', 'set', 'shapes', 'published', 'read', 'missing', 'damaged', 'points', 'radius', 'up', 'classes']
     ]
     assert lines[1].startswith('train') and lines[2].startswith('val 1 (test)') and ' 2/55' in lines[1]
+    assert 'train: shapes per class: chair 6, table 2\n' in printed
     assert 'note  train: 6 of 8 shapes have no picture' in printed
     assert 'warning  train: 53 of 55 classes have no shape in this split' in printed
     for name in ('contact_sheet_0_train.png', 'contact_sheet_1_test.png'):
@@ -152,6 +153,14 @@ def test_known_problems_are_no_reason_to_fail(tree, verify):
         verify(config(tree), '--ignore', 'dammaged')
 
 
+def test_samples_are_not_skipped_when_they_are_verified(tree, verify):
+    """What training may leave out is named all the same."""
+    break_files(tree)
+    _, _, report = verify(config(tree, on_bad_sample='skip'), '--split', 'train')
+    (train,) = report['parts']
+    assert (train['read'], train['missing'], train['damaged']) == (8, 1, 3)
+
+
 def test_workers_change_nothing(tree, verify):
     break_files(tree)
     path = config(tree)
@@ -176,6 +185,8 @@ def test_a_data_set_that_is_not_there(tree, verify):
         verify(config(tree, data_root=str(tree / 'nowhere')))
     with pytest.raises(ConfigError, match='has no test_dataloader.dataset; choose another'):
         verify(path, '--split', 'test')
+    with pytest.raises(ValueError, match='train_dataloader is no data set: expected a dict with a `type`'):
+        verify(path, '--dataset-key', 'train_dataloader')
 
 
 def test_generated_shapes_beside_files_are_left_out(tree, verify):

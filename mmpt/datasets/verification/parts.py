@@ -56,6 +56,9 @@ def find_parts(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, list
     Returns:
         dict[str, list[str]]: the place of each data set; beside the first place of each the others that hold the same
         data set, used in another way. The parts of a ``ConcatDataset`` are data sets of their own.
+
+    Raises:
+        ValueError: what stands there is no data set.
     """
     same: dict[str, list[str]] = {}
     for key in keys:
@@ -77,6 +80,8 @@ def lookup(config: Any, key: str) -> Any:
 
 
 def _flatten(cfg: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if not hasattr(cfg, 'get') or 'type' not in cfg:
+        raise ValueError(f'{place} is no data set: expected a dict with a `type`, got {type(cfg).__name__}.')
     if DATASETS.get(cfg['type']) is not ConcatDataset:
         yield place, cfg
         return
@@ -105,5 +110,6 @@ def open_part(config: Mapping[str, Any], places: Sequence[str]) -> Part:
     if not isinstance(dataset, PointCloudDataset):
         raise TypeError(f'{places[0]} builds a {type(dataset).__name__}, expected a PointCloudDataset to verify.')
     pipeline, dataset.pipeline = dataset.pipeline, []
+    dataset.on_bad_sample = 'raise'
     reader = getattr(dataset.load_info, '__self__', None)
     return Part(tuple(places), dataset, pipeline, packed=reader.folder if isinstance(reader, ShardReader) else None)
