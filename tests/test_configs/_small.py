@@ -1,5 +1,6 @@
 """Shipped configs at small width: the same parts and wiring, fewer channels, shapes, points and pixels."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -29,8 +30,13 @@ _MODEL = {
     'code_dim': 16,
     'decoder_dim': 16,
     'patch_widths': (8, 16, 16),
+    'patch_dim': 16,
     'graph_widths': (8, 8, 8, 8, 8),
     'fold_widths': (16, 16),
+    'edge_widths': (8, 8, 8, 8),
+    'point_widths': (8, 8, 8, 8),
+    'image_hidden_dim': 16,
+    'target_dim': 64,
 }
 #: likewise in the data.
 _DATA = {
@@ -45,6 +51,7 @@ _DATA = {
 _ALWAYS = {
     'DiscreteVAE': ('embed_dim', 'code_dim', 'decoder_dim', 'patch_widths', 'graph_widths', 'fold_widths'),
     'PointTransformer': ('num_groups', 'group_size', 'dim', 'depth', 'num_heads', 'patch_widths'),
+    'ReConTransformer': ('num_groups', 'group_size', 'dim', 'depth', 'num_heads', 'patch_widths'),
     'SyntheticShapes': ('cache_workers',),
 }
 
@@ -71,6 +78,13 @@ def _shrink(value, sizes):
             # test_resnet is timm's own model for tests; other models' arguments mean nothing to it.
             value.clear()
             value.update(type='TimmImageEncoder', model_name='test_resnet')
+        elif value.get('type') == 'TimmTeacher':
+            value.update(model_name='test_vit', pretrained=False, img_size=_DATA['image_size'], chunk=4)
+        elif value.get('type') in ('OpenClipTextTeacher', 'HashedTextTeacher'):
+            prompts = value.get('prompts', ('{}',))
+            value.clear()
+            # What follows is merged into the config, where the other teacher's arguments still are.
+            value.update(_delete_=True, type='HashedTextTeacher', dim=_MODEL['target_dim'], prompts=prompts)
     elif isinstance(value, (list, tuple)):
         for below in value:
             _shrink(below, sizes)
@@ -92,9 +106,11 @@ def small_config(config, folder, train_another):
         if 'interval' in hook:
             hook.interval = 2
     cfg.default_hooks.logger.interval = 1
-    cfg.work_dir = str(folder / 'work_dirs' / Path(config).stem)
+    # Configs of several methods have one name.
+    name = '_'.join(Path(config).with_suffix('').parts[-2:])
+    cfg.work_dir = str(folder / 'work_dirs' / name)
     # Runners of one second would share the instances that mmengine keeps by this name.
-    cfg.experiment_name = f'test_{Path(config).stem}'
+    cfg.experiment_name = f'test_{name}'
     return cfg
 
 
@@ -106,10 +122,17 @@ def train(config, folder, train_another):
 
 
 def write_shapenet(folder):
-    """ShapeNet55-34 and ShapeNetRendering in exactly the layout of their releases; every third shape has no picture."""
+    """ShapeNet55-34 (ReCon's files included) and ShapeNetRendering in exactly the layout of their releases.
+
+    Every third shape has no picture.
+    """
     root, images, rng = folder / 'ShapeNet55-34', folder / 'ShapeNetRendering', np.random.default_rng(0)
     (root / 'ShapeNet-55').mkdir(parents=True)
     (root / 'shapenet_pc').mkdir()
+    (root / 'shapenet_img').mkdir()
+    captions = {'catalogue': {'0': '02691156', '1': '03001627', '2': '04379243'}}
+    captions['describe'] = {'0': 'airplane', '1': 'chair', '2': 'table'}
+    (root / 'shapenet55.json').write_text(json.dumps(captions))
     for split, count in (('train', 9), ('test', 3)):
         stems = [f'{("02691156", "03001627", "04379243")[i % 3]}-{split}{i:028x}' for i in range(count)]
         (root / 'ShapeNet-55' / f'{split}.txt').write_text(''.join(f'{stem}.npy\n' for stem in stems))
@@ -119,6 +142,8 @@ def write_shapenet(folder):
                 continue
             rendering = images.joinpath(*stem.split('-', 1), 'rendering')
             rendering.mkdir(parents=True)
+            picture = rng.integers(0, 255, (64, 64, 3), np.uint8)
+            cv2.imwrite(str(root / 'shapenet_img' / f'{stem}.png'), picture)
             (rendering / 'rendering_metadata.txt').write_text('0 30 0 0.8 25\n' * 2)
             for view in range(2):
                 cv2.imwrite(str(rendering / f'{view:02d}.png'), rng.integers(0, 255, (137, 137, 4), np.uint8))

@@ -23,6 +23,8 @@ _REMEDIES = {
     'images': 'set an image_encoder',
     'image_rows': 'set an image_encoder',
     'has_image': 'set an image_encoder',
+    'teacher/image': 'set a neck that provides it (TimmTeacher)',
+    'teacher/text': 'set a neck that provides it (OpenClipTextTeacher)',
 }
 #: Likewise of what a view brings.
 _VIEW_REMEDIES = {

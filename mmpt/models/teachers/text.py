@@ -61,7 +61,7 @@ class _TextTeacher(FrozenTeacher):
 class OpenClipTextTeacher(_TextTeacher):
     """What the text half of a frozen CLIP model makes of the captions; needs the optional package open_clip.
 
-    Features are kept in memory (the last of so many texts are not), or on disk with ``cache_dir``.
+    Features of up to 20,000 texts are kept in memory, or with ``cache_dir`` on disk.
 
     Args:
         model_name (str): an open_clip name. The default is ReCon's teacher: OpenAI's CLIP ViT-B/32.
@@ -114,7 +114,7 @@ class OpenClipTextTeacher(_TextTeacher):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 model = open_clip.create_model(self.model_name, self.pretrained)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise FileNotFoundError(
                 f'The weights {self.pretrained!r} of the text teacher {self.model_name!r} cannot be had '
                 f'({str(error).splitlines()[0]}): fetch them elsewhere and set pretrained of the neck {self.name!r} to '
@@ -137,7 +137,9 @@ class OpenClipTextTeacher(_TextTeacher):
         return {'model': self.model_name, 'open_clip': open_clip.__version__}
 
     def _open_cache(self, teacher: nn.Module) -> FeatureCache:
-        return super()._open_cache(teacher) or FeatureCache(self.dim, limit=_IN_MEMORY)
+        cache = super()._open_cache(teacher)
+        # An empty cache is false.
+        return FeatureCache(self.dim, limit=_IN_MEMORY) if cache is None else cache
 
     def encode(self, teacher: nn.Module, items: list[str]) -> Tensor:
         """Texts -> (chunk, D), not normalised."""
