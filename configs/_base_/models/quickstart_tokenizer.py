@@ -1,0 +1,18 @@
+# The frozen tokenizer of configs/mmpt/quickstart_tokenizer.py, for small configs that read its ids:
+#
+#   model = dict(tokenizer=_base_.quickstart_tokenizer)
+quickstart_tokenizer = dict(
+    num_ids=512,
+    posterior='distance',
+    patch_widths=(32, 64, 128),
+    code_dim=64,
+    decoder_dim=128,
+    graph_widths=(64, 64, 64, 64, 64),
+    fold_widths=(256, 128),
+    decoder_k=8,
+    decoder_offsets=True,
+    decoder_skip=True,
+    group_size=32,
+    checkpoint='work_dirs/quickstart_tokenizer/iter_1050.pth',
+    made_by='configs/mmpt/quickstart_tokenizer.py',
+)
