@@ -226,7 +226,8 @@ def show(result: dict[str, Any]) -> None:
         wall, cpu = figures['wall_ratio'], figures['cpu_ratio']
         print(f'          packed is {wall[0]:.2f} times as fast ({wall[1]:.2f} to {wall[2]:.2f}), ', end='')
         print(f'raw takes {cpu[0]:.2f} times the CPU ({cpu[1]:.2f} to {cpu[2]:.2f})')
-        share = 100 * result['crc_ms'] / figures['packed']['cpu_ms']
+        # A short run may be over before the system's clock of CPU time ticks.
+        share = 100 * result['crc_ms'] / max(figures['packed']['cpu_ms'], result['load_ms'])
     print(f'reading a record {result["load_ms"]:.3f} ms, its checksum {result["crc_ms"]:.3f} ms of CPU: ', end='')
     print(f'{share:.1f} % of a packed sample')
 
