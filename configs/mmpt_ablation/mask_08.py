@@ -1,0 +1,10 @@
+# U3: 80 % of the patches hidden instead of 50; the second view shows exactly these.
+#
+# A row of the ablation grid (README.md beside this): the laptop MMPT with what stands below changed.
+# Hardware and time: 2 CPU cores; tools/benchmarks/family.py gives every row the same minutes.
+# Figure to expect: not measured yet; that command makes the table.
+# First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
+#
+#   python tools/train.py configs/mmpt_ablation/mask_08.py
+_base_ = '../mmpt/quickstart_pretrain.py'
+model = dict(masking=dict(ratio=0.8))

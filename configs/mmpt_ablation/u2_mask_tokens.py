@@ -1,0 +1,10 @@
+# U2: hidden patches are tokens inside the encoder (Point-BERT), and there is no decoder.
+#
+# A row of the ablation grid (README.md beside this): the laptop MMPT with what stands below changed.
+# Hardware and time: 2 CPU cores; tools/benchmarks/family.py gives every row the same minutes.
+# Figure to expect: not measured yet; that command makes the table.
+# First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
+#
+#   python tools/train.py configs/mmpt_ablation/u2_mask_tokens.py
+_base_ = '../mmpt/quickstart_pretrain.py'
+model = dict(encoder=dict(mask_token=True), decoder=None)

@@ -1,0 +1,10 @@
+# U7: the image encoder stays as it was initialised and only its projection learns: what training it brings.
+#
+# A row of the ablation grid (README.md beside this): the laptop MMPT with what stands below changed.
+# Hardware and time: 2 CPU cores; tools/benchmarks/family.py gives every row the same minutes.
+# Figure to expect: not measured yet; that command makes the table.
+# First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
+#
+#   python tools/train.py configs/mmpt_ablation/u7_frozen.py
+_base_ = '../mmpt/quickstart_pretrain.py'
+model = dict(image_encoder=dict(frozen=True))
