@@ -49,7 +49,9 @@ class EdgeConv(nn.Module):
             of_neighbour, of_self = F.linear(rows, to_neighbour), F.linear(rows, to_self - to_neighbour)
             first = torch.arange(0, batch * num, num, device=x.device)
             index = (neighbours + first.view(-1, 1, 1)).view(-1, k)
-            scale, shift = self.norm.scale_and_shift(_moments(of_neighbour, of_self, index) if self.training else None)
+            scale, shift = self.norm.scale_and_shift(
+                _moments(of_neighbour, of_self, index) if self.norm.training else None
+            )
             sign = torch.where(scale.detach() < 0, -1.0, 1.0).to(scale.dtype)
             # The bag reads rows where they lie and keeps which one was the largest for the way back.
             largest = sign * F.embedding_bag(index, sign * of_neighbour, mode='max')
