@@ -36,9 +36,6 @@ _MODEL = {
     'edge_widths': (8, 8, 8, 8),
     'point_widths': (8, 8, 8, 8),
     'image_hidden_dim': 16,
-    'edge_widths': (8, 8, 8, 8),
-    'point_widths': (8, 8, 8, 8),
-    'image_hidden_dim': 16,
     'target_dim': 64,
 }
 #: likewise in the data.
