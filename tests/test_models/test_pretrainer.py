@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmpt.models.layers import BatchNorm
+from mmpt.models.pretrainers.images import image_features
 from mmpt.models.pretrainers.rebuild import rebuild_cloud
 from mmpt.structures import Reconstruction
 
@@ -161,11 +162,11 @@ def test_missing_images_change_nothing_but_the_image_term(model_cfg, build, batc
 def test_mean_over_several_views(model_cfg, build, batch):
     """Two equal views are one view (unknown U10)."""
     model = build(model_cfg).eval()
-    data = model.data_preprocessor(batch)
-    one = model._images(data['inputs'])
+    one = image_features(model.image_encoder, model.data_preprocessor(batch)['inputs'])
     batch['inputs']['images'] = [image.repeat(2, 1, 1, 1) for image in batch['inputs']['images']]
     batch['inputs']['has_image'] = [torch.tensor([True, k % 2 == 0]) for k in range(4)]
-    torch.testing.assert_close(model._images(model.data_preprocessor(batch)['inputs']), one, atol=1e-5, rtol=1e-4)
+    twice = image_features(model.image_encoder, model.data_preprocessor(batch)['inputs'])
+    torch.testing.assert_close(twice, one, atol=1e-5, rtol=1e-4)
 
 
 def test_token_labels_do_not_depend_on_the_mask(model_cfg, build, batch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import timm
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmpt.models.layers import synchronise_batch_norms
 from mmpt.registry import ENCODERS
@@ -14,6 +15,8 @@ __all__ = ['TimmImageEncoder']
 @ENCODERS.register_module()
 class TimmImageEncoder(nn.Module):
     """Any timm model without its classifier: (R, 3, H, W) normalised images in, (R, D) pooled features out.
+
+    R may be 0.
 
     Args:
         model_name (str): a timm name; ``timm.list_models()`` lists them.
@@ -34,6 +37,7 @@ class TimmImageEncoder(nn.Module):
         synchronise_batch_norms(self.model)
         self.dim = self.model.num_features
         self.frozen = frozen
+        self._has_batch_norm = any(isinstance(module, _BatchNorm) for module in self.model.modules())
         if frozen:
             self.requires_grad_(False)
 
@@ -43,4 +47,33 @@ class TimmImageEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(R, 3, H, W) -> (R, D)."""
-        return self.model(images)
+        return self.model(self._never_none(images))[: len(images)]
+
+    def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features, and what they are pooled from: tokens of a transformer, places of a feature map.
+
+        Args:
+            images (Tensor): (R, 3, H, W).
+
+        Returns:
+            tuple[Tensor, Tensor]: (R, D) as :meth:`forward` gives, and (R, T, E).
+
+        Raises:
+            ValueError: the model gives neither a sequence nor a map.
+        """
+        features = self.model.forward_features(self._never_none(images))
+        pooled = self.model.forward_head(features)[: len(images)]
+        tokens = features
+        if isinstance(features, Tensor) and features.dim() == 4:
+            channels_last = str(getattr(self.model, 'output_fmt', '')).endswith('NHWC')
+            tokens = features.flatten(1, 2) if channels_last else features.flatten(2).mT
+        if not isinstance(tokens, Tensor) or tokens.dim() != 3:
+            kind = type(self.model).__name__
+            raise ValueError(f'TimmImageEncoder: {kind} gives no tokens of an image; take another model_name.')
+        return pooled, tokens[: len(images)]
+
+    def _never_none(self, images: Tensor) -> Tensor:
+        """One blank image in place of none, for models that cannot take none; batch norms can, and must not see it."""
+        if len(images) or self._has_batch_norm:
+            return images
+        return images.new_zeros(1, *images.shape[1:])

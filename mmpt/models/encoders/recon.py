@@ -6,36 +6,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from timm.layers import DropPath, Mlp
 from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
-from mmpt.models.layers import init_trunc_normal
+from mmpt.models.layers import CrossAttention, init_trunc_normal
 from mmpt.registry import ENCODERS
 from mmpt.structures import Mask, Patches, Tokens
 
 from .patch_encoder import PatchEncoder
 
 __all__ = ['ReConTransformer']
-
-
-class _CrossAttention(nn.Module):
-    def __init__(self, dim: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.q = nn.Linear(dim, dim, bias=False)
-        self.kv = nn.Linear(dim, 2 * dim, bias=False)
-        self.proj = nn.Linear(dim, dim)
-
-    def forward(self, asking: Tensor, asked: Tensor) -> Tensor:
-        """(B, T, C) queries and (B, V, C) keys and values -> (B, T, C)."""
-        key, value = self.kv(asked).chunk(2, dim=-1)
-        heads = (self._split(part) for part in (self.q(asking), key, value))
-        return self.proj(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
 
 class _Block(nn.Module):
@@ -50,7 +31,7 @@ class _Block(nn.Module):
         self.attn = Attention(dim, num_heads, qkv_bias=False)
         self.mlp = Mlp(dim, 4 * dim)
         self.global_norm1, self.global_norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.global_attn = _CrossAttention(dim, num_heads)
+        self.global_attn = CrossAttention(dim, num_heads)
         self.global_mlp = Mlp(dim, 4 * dim)
         self.drop_path = DropPath(drop_path)
 

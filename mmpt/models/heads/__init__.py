@@ -1,5 +1,6 @@
 """Task heads."""
 
+from .align import AlignHead
 from .base import Head
 from .caption_contrast import CaptionContrastHead
 from .distillation import DistillationHead
@@ -9,6 +10,7 @@ from .point_reconstruction import PointReconstructionHead
 from .token_reconstruction import TokenReconstructionHead, TokenRegressionHead
 
 __all__ = [
+    'AlignHead',
     'CaptionContrastHead',
     'DistillationHead',
     'Head',

@@ -16,9 +16,10 @@ class Head(nn.Module):
     A head reads what it ``needs`` from the step and may leave behind what it ``provides``; the pretrainer sorts heads
     by these names when it is built. What a step offers: ``inputs`` (contract 2), ``patches``, ``mask``, ``hidden``
     ((R, C) tokens of the hidden patches), ``ids`` and ``token_features`` of the tokenizer, every configured view
-    (:class:`Tokens`), ``images`` ((R, D) features of the samples that have an image), ``image_rows`` ((R,) which
-    samples these are), ``has_image`` ((B,) bool), ``data_samples`` (a list, or None), ``draws`` and whatever
-    heads and necks before it provide.
+    (:class:`Tokens`) with ``<view>/mask``, ``<view>/ids`` and ``<view>/share`` where it has them, ``images`` ((R, D)
+    features of the samples that have an image), ``image_tokens`` ((R, T, E), what these are pooled from),
+    ``image_rows`` ((R,) which samples these are), ``has_image`` ((B,) bool), ``data_samples`` (a list, or None),
+    ``draws`` and whatever heads and necks before it provide.
     """
 
     needs: tuple[str, ...] = ()

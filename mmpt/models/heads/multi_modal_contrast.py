@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmpt.models.layers import gather_rows, pool_tokens, rank_and_world, share_of_global_mean
@@ -14,6 +13,7 @@ from mmpt.registry import HEADS, LOSSES
 from mmpt.structures import Tokens
 
 from .base import Head
+from .matching import matching_accuracy
 from .projector import projector
 
 __all__ = ['MultiModalContrastHead']
@@ -94,7 +94,7 @@ class MultiModalContrastHead(Head):
             cross = self._contrast(mean, images, has_image)
             total = total + self.cross * cross
             result['cross'] = cross.detach()
-            result['cross_accuracy'] = _accuracy(mean, images, has_image)
+            result['cross_accuracy'] = matching_accuracy(mean, images, has_image)
         return {'loss': total, **result}, {}
 
     def _contrast(self, first: Tensor, second: Tensor, valid: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class MultiModalContrastHead(Head):
                 return {}
             first, second = (self._measure(tokens) for tokens in step[without_copies])
         everyone = torch.ones(len(first), dtype=torch.bool, device=first.device)
-        return {'intra_accuracy': _accuracy(first, second, everyone)}
+        return {'intra_accuracy': matching_accuracy(first, second, everyone)}
 
     def _measure(self, tokens: Tokens) -> Tensor:
         """Project with the running statistics, which stay as they are: a measurement must not change the model."""
@@ -127,12 +127,3 @@ class MultiModalContrastHead(Head):
             return self.projector(pool_tokens(tokens, self.pooling))
         finally:
             self.projector.train(was_training)
-
-
-@torch.no_grad()
-def _accuracy(first: Tensor, second: Tensor, valid: Tensor) -> Tensor:
-    """Share of this rank's valid rows of ``first`` whose nearest valid row of ``second`` is their own."""
-    similarity = F.normalize(first.float(), dim=1) @ F.normalize(second.float(), dim=1).T
-    nearest = similarity.masked_fill(~valid, float('-inf')).argmax(1)
-    right = (nearest == torch.arange(len(first), device=first.device)) & valid
-    return right.sum() / valid.sum().clamp(min=1)

@@ -1,6 +1,7 @@
 """Layers that encoders, decoders, tokenizers and heads share."""
 
 from .blocks import PositionedBlocks, init_trunc_normal, init_xavier
+from .cross_attention import CrossAttention
 from .distributed import (
     all_reduce_sum,
     gather_rows,
@@ -24,6 +25,7 @@ from .selection import padded_index, repeated_index, select_hidden
 __all__ = [
     'BatchNorm',
     'CentreGraphNet',
+    'CrossAttention',
     'EdgeConv',
     'FeaturePropagation',
     'Moments',

@@ -1,6 +1,7 @@
 """Losses: tensors in, scalars or one value a sample out; usable without the rest of the toolbox."""
 
 from .chamfer import ChamferLoss
+from .info_nce import InfoNCELoss, info_nce
 from .label_contrast import LabelContrastLoss
 from .nt_xent import NTXentLoss, nt_xent
 from .queue_contrast import CutMixInfoNCELoss, QueueInfoNCELoss
@@ -11,10 +12,12 @@ __all__ = [
     'ChamferLoss',
     'CutMixInfoNCELoss',
     'FeatureRegressionLoss',
+    'InfoNCELoss',
     'LabelContrastLoss',
     'NTXentLoss',
     'QueueInfoNCELoss',
     'TokenCrossEntropy',
     'UniformUsageLoss',
+    'info_nce',
     'nt_xent',
 ]

@@ -18,6 +18,7 @@ from mmpt.registry import ENCODERS, HEADS, MODELS, TOKENIZERS
 from mmpt.structures import Patches, PointDataSample, Tokens
 
 from .frozen import check_same_embedding, load_frozen_tokenizer
+from .images import offer_images
 from .rebuild import absolute_patches
 from .step import Step
 from .views import Views, cuts_patches
@@ -103,7 +104,9 @@ class MultiTaskPretrainer(BaseModel):
         self._check_views()
         order = sort_heads({**chosen, **built}, self._offered(), self.views.config)
         self.order = [name for name in order if name in built]
-        self._drop_unread(asked | {need for neck in chosen.values() for need in neck.needs})
+        asked |= {need for neck in chosen.values() for need in neck.needs}
+        self._drop_unread(asked)
+        self.reads_image_tokens = 'image_tokens' in asked
         self.init_from_tokenizer = init_from_tokenizer
         if init_from_tokenizer:
             check_same_embedding(self.encoder, self.tokenizer)
@@ -124,7 +127,7 @@ class MultiTaskPretrainer(BaseModel):
         if self.tokenizer is not None:
             offered |= {'ids'} | ({'token_features'} if hasattr(self.tokenizer, 'features') else set())
         if self.image_encoder is not None:
-            offered.add('images')
+            offered |= {'images'} | ({'image_tokens'} if hasattr(self.image_encoder, 'tokens') else set())
         return offered
 
     def _check_views(self) -> None:
@@ -173,7 +176,11 @@ class MultiTaskPretrainer(BaseModel):
         if getattr(self.encoder, 'mask_token', None) is not None and not hides:
             raise ValueError('encoder.mask_token=True, but no head reads a view that hides patches: leave it out.')
         ids = {f'{name}/ids' for name in self.views.config}
-        readers = {'decoder': {'hidden'}, 'tokenizer': {'ids', 'token_features', *ids}, 'image_encoder': {'images'}}
+        readers = {
+            'decoder': {'hidden'},
+            'tokenizer': {'ids', 'token_features', *ids},
+            'image_encoder': {'images', 'image_tokens'},
+        }
         for part, names in readers.items():
             if getattr(self, part) is not None and not needs & names:
                 print_log(f'{part} is left out: no head reads {" or ".join(sorted(names))}.', logger='current')
@@ -297,11 +304,7 @@ class MultiTaskPretrainer(BaseModel):
         if self.tokenizer is not None:
             step.offer('ids', lambda: self.tokenizer.ids(step['patches']))
             step.offer('token_features', lambda: self.tokenizer.features(step['patches']))
-        if 'images' in inputs:
-            step.offer('has_image', lambda: inputs['has_image'].any(1))
-            step.put('image_rows', inputs['image_rows'])
-        if self.image_encoder is not None and 'images' in inputs:
-            step.offer('images', lambda: self._images(inputs))
+        offer_images(step, self.image_encoder, inputs, self.reads_image_tokens)
         self.views.offer(step, anchors, self.encoder, self.momentum_encoder)
         for name, neck in self.necks.items():
             step.offer(f'neck/{name}', partial(neck, step))
@@ -320,16 +323,6 @@ class MultiTaskPretrainer(BaseModel):
         batch = patches.centers.shape[0]
         centers = select_hidden(patches.centers, mask).view(batch, -1, 3)
         return self.decoder(tokens, centers).flatten(0, 1)
-
-    def _images(self, inputs: dict[str, Tensor]) -> Tensor:
-        """(R, D) features of the samples that have an image, the mean over their views."""
-        images, present = inputs['images'], inputs['has_image']
-        features = self.image_encoder(images.flatten(0, 1)[inputs['image_views']])
-        if images.shape[1] == 1:
-            return features
-        owner = inputs['image_views'] // images.shape[1]
-        total = features.new_zeros(len(images), features.shape[1]).index_add(0, owner, features)
-        return (total / present.sum(1, keepdim=True).clamp(min=1))[inputs['image_rows']]
 
     @torch.no_grad()
     def _update_momentum_encoder(self) -> None:

@@ -21,6 +21,7 @@ _REMEDIES = {
     'ids': 'set a tokenizer with discrete ids',
     'token_features': 'set a tokenizer that has features',
     'images': 'set an image_encoder',
+    'image_tokens': 'set an image_encoder that has tokens, such as TimmImageEncoder',
     'image_rows': 'set an image_encoder',
     'has_image': 'set an image_encoder',
     'teacher/image': 'set a neck that provides it (TimmTeacher)',
