@@ -10,7 +10,6 @@ Run again after an interruption, it goes on where it stopped; --fresh starts ove
 from __future__ import annotations
 
 import argparse
-import copy
 import hashlib
 import json
 import os
@@ -24,14 +23,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from _scoring import SMOKE_DATA, last_checkpoint, score_on, val_shapes  # noqa: E402
+
 # What --smoke changes: enough of everything to run each step, and nothing more.
 SMOKE = {
     'tokenizer': ['train_cfg.max_iters=12', 'train_cfg.val_interval=12', 'model.codebook_start=6'],
     'pretrain': ['train_cfg.max_iters=12', 'train_cfg.val_interval=12', 'custom_hooks.1.interval=12'],
     'both': [
-        'train_dataloader.dataset.size=256',
-        'val_dataloader.dataset.datasets.0.size=216',
-        'val_dataloader.dataset.datasets.1.size=108',
+        *SMOKE_DATA,
         'default_hooks.checkpoint.interval=6',
         'default_hooks.logger.interval=3',
     ],
@@ -93,38 +94,10 @@ def say(text: str) -> None:
     print(f'\n== {text}', flush=True)
 
 
-def last_checkpoint(folder: Path) -> str:
-    """The file that the last checkpoint pointer names."""
-    from mmpt.utils.checkpoint import latest_checkpoint
-
-    return str(latest_checkpoint(str(folder)))
-
-
-def val_shapes(config: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Points and labels of the two parts of a config's val loop."""
-    import numpy as np
-
-    from mmpt.registry import DATASETS
-    from mmpt.utils.config import load_config
-
-    cfg = load_config(config, options)
-    dataset = DATASETS.build(cfg.val_dataloader.dataset)
-    parts: dict[str, Any] = {'train': ([], []), 'test': ([], [])}
-    for index in range(len(dataset)):
-        sample = dataset[index]
-        points, labels = parts[sample['data_samples'].split]
-        points.append(sample['inputs']['points'].numpy())
-        labels.append(int(sample['data_samples'].label))
-    return {name: (np.stack(points), np.array(labels)) for name, (points, labels) in parts.items()}
-
-
 def evaluate(folder: Path, tokenizer: str, pretrained: str, options: list[str], data: str | None) -> dict[str, Any]:
     """All figures: tokenizer, encoder against controls on generated classes, and on ``data``."""
     from mmengine.registry import DefaultScope
 
-    from mmpt.apis import load_encoder
-    from mmpt.evaluation import Protocol, compare_with_controls
-    from mmpt.registry import ENCODERS
     from mmpt.utils.config import parse_options
 
     parsed = parse_options(options)
@@ -132,16 +105,7 @@ def evaluate(folder: Path, tokenizer: str, pretrained: str, options: list[str], 
         quality = runpy.run_path(str(ROOT / 'tools/benchmarks/tokenizer_quality.py'))
         result = {'tokenizer': quality['measure']('configs/mmpt/quickstart_tokenizer.py', tokenizer, parsed)}
         print(quality['table'](result['tokenizer']), flush=True)
-        shapes = val_shapes('configs/mmpt/quickstart_pretrain.py', parsed)
-        encoder = load_encoder(pretrained)
-        build = copy.deepcopy(encoder.cfg)
-        result['generated'] = compare_with_controls(
-            encoder,
-            lambda: ENCODERS.build(copy.deepcopy(build)),
-            shapes['train'],
-            shapes['test'],
-            Protocol(num_points=shapes['train'][0].shape[1]),
-        )
+        result['generated'] = score_on(val_shapes('configs/mmpt/quickstart_pretrain.py', parsed), pretrained)
     if data:
         command = ['tools/benchmarks/real_shapes.py', '--data', data, '--checkpoint', pretrained]
         subprocess.run([sys.executable, *command, '--json', str(folder / 'real_shapes.json')], cwd=ROOT, check=True)
