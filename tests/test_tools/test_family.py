@@ -1,0 +1,174 @@
+"""tools/benchmarks/family.py: what it finds, how it stretches a schedule, and two methods at tiny size end to end."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmpt.utils.config import load_config
+from mmpt.utils.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = """
+train_pipeline = [dict(type='RandomSample', num_points=64), dict(type='UnitSphere'), dict(type='PackInputs')]
+_data = dict(cache_dir='{folder}/shapes', num_points=128)
+train_dataloader = dict(batch_size=8, dataset=dict(size=32, views=0, pipeline=train_pipeline, **_data))
+val_dataloader = dict(
+    dataset=dict(
+        datasets=[
+            dict(
+                type='SyntheticShapes',
+                kind='categories',
+                split=s,
+                size=135,
+                indices=[i for i in range(135) if i % 27 < 3],
+                pipeline=[dict(type='FirstPoints', num_points=64), dict(type='UnitSphere'), dict(type='PackInputs')],
+                **_data,
+            )
+            for s in ('train', 'test')
+        ]
+    )
+)
+"""
+ENCODER = 'dict(num_groups=8, group_size=8, dim=16, depth=1, num_heads=2, patch_widths=(8, 16, 16))'
+POINT_MAE = """
+_base_ = '{root}/configs/point_mae/laptop_synthetic.py'
+model = dict(
+    encoder={encoder},
+    decoder=dict(dim=16, num_heads=2),
+    heads=dict(plr=dict(dim=16, group_size=8)),
+)
+"""
+SMALL = (
+    'num_ids=16, group_size=8, patch_widths=(8, 16, 16), code_dim=8, decoder_dim=8, graph_widths=(8,) * 5, '
+    'fold_widths=(16, 16)'
+)
+TOKENIZER = """
+_base_ = '{root}/configs/mmpt/quickstart_tokenizer.py'
+model = dict(num_groups=8, group_size=8, codebook_start=2, tokenizer=dict({small}))
+train_cfg = dict(max_iters=4, val_interval=4)
+"""
+TOKENS = """
+_base_ = '{root}/configs/mmpt_ablation/tlr.py'
+model = dict(
+    encoder={encoder},
+    tokenizer=dict({small}, made_by='{folder}/tokenizer.py'),
+    decoder=dict(dim=16, num_heads=2),
+    heads=dict(tlr=dict(dim=16, num_ids=16)),
+)
+"""
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('family', ROOT / 'tools' / 'benchmarks' / 'family.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.WARM_UP, module.TIMED = 1, 2
+    return module
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Two methods of one update each, the second with a tokenizer, and an npz of labelled shapes."""
+    for name, text in {'point_mae': POINT_MAE, 'tokenizer': TOKENIZER, 'tokens': TOKENS}.items():
+        text = (text + DATA).format(root=ROOT, folder=tmp_path, encoder=ENCODER, small=SMALL)
+        (tmp_path / f'{name}.py').write_text(text)
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (('train', 18), ('test', 9)):
+        arrays[f'labels_{part}'] = np.arange(count) % 3
+        stretch = (1 + 2 * np.eye(3)[arrays[f'labels_{part}']])[:, None]
+        arrays[f'points_{part}'] = (rng.normal(size=(count, 64, 3)) * stretch).astype(np.float32)
+    np.savez(tmp_path / 'shapes.npz', class_names=np.array(['a', 'b', 'c']), **arrays)
+    return tmp_path
+
+
+def test_every_method_is_found_by_its_laptop_config(tool):
+    found = [tool.name_of(path) for path in tool.find_methods([])]
+    assert found[0] == 'mmpt/quickstart_pretrain' and 'point_mae/laptop_synthetic' in found
+    assert not any('mmpt_ablation' in name or 'tokenizer' in name for name in found)
+    assert tool.find_methods(['point_mae'])[0] == ROOT / 'configs/point_mae/laptop_synthetic.py'
+    grid = tool.find_methods(['mmpt_ablation/*', 'mmpt_ablation/tlr'])
+    assert len(grid) == len(list((ROOT / 'configs/mmpt_ablation').glob('*.py')))
+    with pytest.raises(ConfigError, match='nothing is no method'):
+        tool.find_methods(['nothing'])
+
+
+def test_the_schedule_keeps_its_shares(tool):
+    cfg = load_config(ROOT / 'configs/mmpt/quickstart_pretrain.py')
+    options = dict(option.split('=') for option in tool.schedule_options(cfg, 1800))
+    assert options['train_cfg.max_iters'] == options['param_scheduler.1.end'] == '1800'
+    assert options['param_scheduler.0.end'] == options['param_scheduler.1.begin'] == '150'
+    assert options['custom_hooks.1.interval'] == '900'
+    tiny = dict(option.split('=') for option in tool.schedule_options(cfg, 1))
+    assert int(tiny['param_scheduler.0.end']) > int(tiny['param_scheduler.0.begin'])
+
+
+def test_a_config_of_another_state_is_refused(tool, tmp_path):
+    tool.State(tmp_path, 'a').put(seconds=3.0)
+    assert tool.State(tmp_path, 'a').values['seconds'] == 3.0
+    with pytest.raises(ConfigError, match='--fresh'):
+        tool.State(tmp_path, 'b')
+
+
+def test_the_digest_is_of_the_meaning(tool):
+    first = Config({'a': 1, 'b': {'c': [1, 2]}})
+    assert tool.config_digest(first) == tool.config_digest(Config({'b': {'c': [1, 2]}, 'a': 1}))
+    assert tool.config_digest(first) != tool.config_digest(Config({'a': 1, 'b': {'c': [2, 1]}}))
+
+
+@pytest.mark.slow
+def test_two_methods_and_one_that_fails(tool, tiny, capsys, monkeypatch):
+    (tiny / 'broken.py').write_text((tiny / 'point_mae.py').read_text() + "\ntrain_cfg = dict(type='IterBasedLoop')\n")
+    argv = [
+        '--methods',
+        *(str(tiny / f'{name}.py') for name in ('broken', 'point_mae', 'tokens')),
+        '--minutes',
+        '0.0001',
+    ]
+    argv += [
+        '--data',
+        str(tiny / 'shapes.npz'),
+        '--num-points',
+        '64',
+        '--work-dir',
+        str(tiny / 'work'),
+        '--threads',
+        '1',
+    ]
+    argv += ['--json', str(tiny / 'out.json'), '--out', str(tiny / 'out.md'), '--device', 'cpu']
+    with pytest.raises(SystemExit) as stopped:
+        tool.main(argv)
+    assert stopped.value.code == 1
+    result = json.loads((tiny / 'out.json').read_text())
+    broken, *rows = result['rows']
+    assert 'IterBasedLoop' in broken['error'] and 'error' not in rows[0], result['rows']
+    for row in rows:
+        assert row['iterations'] == 1 and row['samples'] == 8 and row['samples_per_second'] > 0 and row['minutes'] > 0
+        assert set(row['scores']) == {'generated classes', 'shapes'}
+        for scores in row['scores'].values():
+            assert len(scores['controls']) == 3 and 0 <= scores['scores']['svm'] <= 1
+        assert 'train_cfg.max_iters=1' in row['command']
+    # The tokenizer is trained once, apart, and the method was given what came of it.
+    (tokenizer,) = result['tokenizers']
+    assert tokenizer['iterations'] == 4 and tokenizer['checkpoint'] in rows[1]['command']
+    assert tokenizer['checkpoint'] not in rows[0]['command']
+    page, printed = (tiny / 'out.md').read_text(), capsys.readouterr().out
+    gain = rows[0]['scores']['shapes']
+    gain = gain['scores']['knn'] - gain['control_spread']['knn']['mean']
+    assert f'{gain:+.3f}' in page and f'{gain:+.3f}' in printed
+    assert page.count('## ') == 4 and 'IterBasedLoop' in page and str(ROOT) not in page.split('## Machine')[1]
+
+    # Again: nothing is trained, nothing is scored, the figures are the same.
+    def train(*_):
+        raise AssertionError('it is known already')
+
+    monkeypatch.setattr(tool, 'train', train)
+    monkeypatch.setattr(tool, 'score_on', train)
+    argv[1:4] = argv[2:4]
+    tool.main(argv)
+    assert json.loads((tiny / 'out.json').read_text())['rows'] == rows
