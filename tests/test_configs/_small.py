@@ -77,7 +77,7 @@ def _shrink(value, sizes):
         elif value.get('type') == 'TimmImageEncoder':
             # test_resnet is timm's own model for tests; other models' arguments mean nothing to it.
             value.clear()
-            value.update(type='TimmImageEncoder', model_name='test_resnet')
+            value.update(type='TimmImageEncoder', model_name='test_resnet', _delete_=True)
         elif value.get('type') == 'TimmTeacher':
             value.update(model_name='test_vit', pretrained=False, img_size=_DATA['image_size'], chunk=4)
         elif value.get('type') in ('OpenClipTextTeacher', 'HashedTextTeacher'):
