@@ -1,7 +1,7 @@
 # The small MMPT on a folder of your own shapes with rendered pictures: docs/tutorials/own_shapes.md goes through it.
 #
-# Hardware and time: 2 CPU cores, about five minutes.
-# Figure to expect: depends on your shapes; the tutorial says what its example gives.
+# Hardware and time: one CPU core, five and a half minutes of its time for the example of the tutorial.
+# Figure to expect: depends on your shapes; on the example 1.000 (kNN), which untrained encoders reach to 0.994 as well.
 # Data: data/own_shapes, data/own_images (docs/datasets/folder.md). Without them: quickstart_pretrain.py.
 # First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
 #
