@@ -4,6 +4,7 @@ There is no output of the origin to compare with; tests/reference/point_m2ae.py 
 rules.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -79,8 +80,9 @@ def test_sizes_come_from_the_shapes(checkpoint):
     assert cfg['decoder']['scales'] == [{'dim': 36, 'depth': 1}, {'dim': 24, 'depth': 1}]
     assert cfg['heads']['plr'] == {'type': 'PointReconstructionHead', 'dim': 24, 'group_size': 6, 'scale': 1}
     assert set(converted.unused) == {f'h_encoder.encoder_norms.0.{what}' for what in ('weight', 'bias')}
-    with pytest.raises(CheckpointError, match='has 3 scales, num_groups has 2 values'):
-        convert(checkpoint, num_groups=(8, 4))
+    for wrong, count in (((8, 4), 2), (8, 1)):
+        with pytest.raises(CheckpointError, match=f'has 3 scales, num_groups has {count} values'):
+            convert(checkpoint, num_groups=wrong)
 
 
 @pytest.mark.parametrize('hides', ['two thirds', 'nothing', 'nothing, strays with the rest'])
@@ -183,6 +185,19 @@ def test_the_written_file_gives_the_encoder(checkpoint, points, tmp_path):
     encoder, direct = load_encoder(tmp_path / 'ours.pth'), build(convert(checkpoint, **CHOICES)).encoder
     torch.testing.assert_close(encoder(points).patch, direct(points).patch)
     assert encoder.cfg['type'] == 'HierarchicalPointTransformer'
+
+
+def test_the_command_takes_a_number_for_every_scale(checkpoint, points, tmp_path):
+    torch.save(checkpoint, tmp_path / 'origin.pth')
+    words = [f'{name}={",".join(map(str, value))}' for name, value in SIZES.items()]
+    tool = [sys.executable, Path(__file__).parents[2] / 'tools/model_converters/convert.py', tmp_path / 'origin.pth']
+    done = subprocess.run(
+        [*tool, tmp_path / 'ours.pth', '--set', *words, 'num_heads=3'], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_encoder(tmp_path / 'ours.pth')(points).patch.shape == (3, 6, 36)
+    done = subprocess.run([*tool, tmp_path / 'x.pth', '--set', 'num_groups=24,x'], capture_output=True, text=True)
+    assert done.returncode and 'expected NAME=NUMBER' in done.stderr
 
 
 def test_a_mask_of_unequal_counts_is_refused(checkpoint, points):

@@ -23,7 +23,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='NAME=NUMBER',
-        help='what no weight tells: num_groups, group_size, num_heads; the report names what was assumed',
+        help='what no weight tells: num_groups, group_size, num_heads (of several scales: 512,256,64); the report '
+        'names what was assumed',
     )
     parser.add_argument('--trust-checkpoint', action='store_true', help='let the file run code')
     parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
@@ -37,9 +38,11 @@ def main(args: argparse.Namespace) -> None:
     choices = {}
     for word in args.set:
         name, _, number = word.partition('=')
-        if not number.isdigit():
-            raise SystemExit(f'--set {word}: expected NAME=NUMBER, such as num_heads=6.')
-        choices[name] = int(number)
+        parts = number.split(',')
+        if not all(part.isdigit() for part in parts):
+            raise SystemExit(f'--set {word}: expected NAME=NUMBER, such as num_heads=6, or NAME=NUMBER,NUMBER,...')
+        numbers = tuple(int(part) for part in parts)
+        choices[name] = numbers if len(numbers) > 1 else numbers[0]
     print(convert_file(args.source, args.target, args.family, trust=args.trust_checkpoint, **choices))
 
 

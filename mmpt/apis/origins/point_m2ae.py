@@ -41,8 +41,9 @@ def convert(
     """
     count = count_blocks(state, 'h_encoder.token_embed.')
     for name, value in (('num_groups', num_groups), ('group_size', group_size)):
-        if len(value) != count:
-            raise CheckpointError(f'The checkpoint has {count} scales, {name} has {len(value)} values: give one each.')
+        given = [value] if isinstance(value, int) else value
+        if len(given) != count:
+            raise CheckpointError(f'The checkpoint has {count} scales, {name} has {len(given)} values: give one each.')
     embed = 'h_encoder.token_embed.0.'
     assumed = dict.fromkeys(('num_heads', 'scales', 'drop_path'), 'no weight tells all of it, the origin has it so')
     encoder = {
