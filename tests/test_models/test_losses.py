@@ -8,6 +8,7 @@ import torch
 from mmpt.models.losses import (
     ChamferLoss,
     FeatureRegressionLoss,
+    LabelContrastLoss,
     NTXentLoss,
     QueueInfoNCELoss,
     TokenCrossEntropy,
@@ -131,3 +132,32 @@ def test_even_use_costs_nothing():
     mean = share.mean(1)[0]
     expected = sum(0.25 * math.log(0.25 / p) for p in mean.tolist())
     assert UniformUsageLoss()(share.log()).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_contrast_by_label_is_the_loop():
+    rows, labels = torch.randn(6, 5), torch.tensor([3, 1, 3, 2, 1, 3])
+    valid = torch.tensor([True, True, True, False, True, True])
+    unit = rows / rows.norm(dim=1, keepdim=True)
+    expected = torch.zeros(6)
+    for i in range(6):
+        if valid[i]:
+            others = [j for j in range(6) if valid[j]]
+            cosine = {j: float(unit[i] @ unit[j]) / 0.1 for j in others}
+            same = [cosine[j] for j in others if labels[j] == labels[i]]
+            logits = torch.tensor([sum(same) / len(same), *(cosine[j] for j in others if labels[j] != labels[i])])
+            expected[i] = -logits.log_softmax(0)[0]
+    loss = LabelContrastLoss(0.1)
+    everyone = {'all_rows': rows, 'all_labels': labels, 'all_valid': valid}
+    torch.testing.assert_close(loss(rows, labels, all_valid=valid), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(loss(rows[2:4], labels[2:4], **everyone, offset=2), expected[2:4], atol=1e-5, rtol=1e-5)
+
+
+def test_regression_row_by_row_averages_to_the_mean():
+    predicted, target = 3 * torch.randn(5, 7), torch.randn(5, 7)
+    for kind in ('cosine', 'smooth_l1'):
+        rows = FeatureRegressionLoss(kind, 'none')(predicted, target)
+        assert rows.shape == (5,)
+        torch.testing.assert_close(rows.mean(), FeatureRegressionLoss(kind)(predicted, target))
+    torch.testing.assert_close(rows.mean(), torch.nn.functional.smooth_l1_loss(predicted, target))
+    with pytest.raises(ValueError, match="reduction must be 'mean' or 'none'"):
+        FeatureRegressionLoss(reduction='sum')

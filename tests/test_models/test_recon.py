@@ -296,6 +296,19 @@ def test_without_its_head_a_teacher_is_left_out(build):
     assert set(model.necks) == {'text_teacher'} and set(model.heads) == {'plr', 'text', 'smc'}
 
 
+def test_bfloat16_leaves_stream_and_targets_in_float32(build, run_loss):
+    model, batch = build(CFG).train(), make_batch('everything')
+    _, exact, _ = run_loss(model, batch)
+    kept = []
+    model.encoder.blocks[0].register_forward_hook(lambda module, arguments, result: kept.extend(result))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        total, rough, _ = run_loss(model, batch)
+    total.backward()
+    assert {value.dtype for value in kept} == {torch.float32}
+    for task in ('plr', 'img', 'text'):
+        assert float(rough[f'task/{task}']) == pytest.approx(float(exact[f'task/{task}']), rel=0.05)
+
+
 # ---------------------------------------------------------------- two processes
 
 
