@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from mmpt.registry import DATASETS
+from mmpt.utils.config import load_config
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +141,21 @@ def test_the_score_of_the_run_is_that_of_the_evaluation(workplace):
         for name in ('tools/train.py configs/mmpt/pretrain_folder.py', 'tools/test.py')
     ]
     assert found[0] == found[1]
+
+
+def test_the_packed_shapes_are_the_same_samples(workplace, monkeypatch):
+    monkeypatch.chdir(workplace[0])
+    cfg = load_config(ROOT / 'configs' / 'mmpt' / 'pretrain_folder.py').train_dataloader.dataset
+    raw = DATASETS.build(cfg)
+    cfg.update(data_root='data/packed/own_shapes', packed=True)
+    packed = DATASETS.build(cfg)
+    assert len(packed) == len(raw) == 30
+    for key in ((0, 0), (3, 7), (1, 29)):
+        one, other = raw[key], packed[key]
+        assert one['inputs']['has_image'].all()
+        for name, value in one['inputs'].items():
+            assert torch.equal(value, other['inputs'][name])
+        assert one['data_samples'].sample_id == other['data_samples'].sample_id
 
 
 def test_the_features_belong_to_the_shapes(workplace):
