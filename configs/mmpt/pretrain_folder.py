@@ -1,6 +1,6 @@
 # The small MMPT on a folder of your own shapes with rendered pictures: docs/tutorials/own_shapes.md goes through it.
 #
-# Hardware and time: one CPU core, five and a half minutes of its time for the example of the tutorial.
+# Hardware and time: 2 CPU cores; about a second an iteration on one of them, 600 iterations.
 # Figure to expect: depends on your shapes; on the example 1.000 (kNN), which untrained encoders reach to 0.994 as well.
 # Data: data/own_shapes, data/own_images (docs/datasets/folder.md). Without them: quickstart_pretrain.py.
 # First: python tools/train.py configs/mmpt/quickstart_tokenizer.py

@@ -101,9 +101,20 @@ class PointCloudDataset(Dataset):
         """What is known of shape ``index`` (counted over all shapes) before the pipeline.
 
         Returns:
-            dict: ``sample_id`` (str) and ``split`` (str); either ``points`` (N, 3) float32 with optional ``normals``
-            (N, 3) and ``parts`` (N,), or ``points_path``; optionally ``label`` (int), ``images`` (K, H, W, 3) uint8 RGB
-            with ``has_image`` (K,) bool, or ``image_paths`` (list of str). Arrays must not be shared with later calls.
+            dict: ``sample_id`` (str, unique) and ``split`` (str); either ``points`` (N, 3) float32 or ``points_path``,
+            which ``LoadPoints`` reads. Where the data have them:
+
+            * one row for each point: ``normals`` (N, 3) float32, ``colors`` (N, 3) uint8 RGB, ``intensity`` (N,)
+              float32, ``parts``, ``semantic``, ``instance`` (N,) int64 (-1 for none);
+            * a mesh in place of points: ``vertices`` (V, 3) float32, ``faces`` (F, 3) int64;
+            * ``label`` (int), ``caption`` (str), ``up_axis`` of the file, which ``LoadPoints`` turns to y;
+            * pictures: ``image_paths`` (list of str) or ``image_bytes``, which ``LoadImages`` reads, or ``images``
+              (K, H, W, 3) uint8 RGB with ``has_image`` (K,) bool; ``projections`` (V, 3, 4) float64, from the frame of
+              the points to pixels of the files;
+            * ``boxes`` (K, 7) float32 with ``box_labels`` (K,) int64, ``complete`` (M, 3) and ``partials`` (a list).
+
+            Arrays must not be shared with later calls. Nothing is drawn here: which picture, which part, which points
+            is for a transform, so that packed data give the same samples.
         """
         raise NotImplementedError
 
