@@ -1,17 +1,9 @@
 """Several scales: the mask carried down, padding that changes nothing, what is hidden stays hidden."""
 
-import pickle
-from datetime import timedelta
-
 import pytest
 import torch
-import torch.distributed as dist
-from mmengine.model import MMDistributedDataParallel
-from mmengine.registry import DefaultScope
 
-from mmpt.models.encoders import HierarchicalPointTransformer
 from mmpt.models.layers import (
-    FeaturePropagation,
     PositionedBlocks,
     StepDraws,
     back_project,
@@ -20,59 +12,10 @@ from mmpt.models.layers import (
     pool_tokens,
     repeated_index,
 )
-from mmpt.models.masking import RandomMasking, complement, mask_from_scores
-from mmpt.registry import MODELS
+from mmpt.models.masking import RandomMasking, complement
 from mmpt.structures import Mask, Patches, Tokens
 
-SCALES = [
-    {'num_groups': 24, 'group_size': 6, 'dim': 12, 'depth': 1},
-    {'num_groups': 12, 'group_size': 4, 'dim': 24, 'depth': 1},
-    {'num_groups': 6, 'group_size': 4, 'dim': 24, 'depth': 1},
-]
-ENCODER = {
-    'type': 'HierarchicalPointTransformer',
-    'scales': SCALES,
-    'num_heads': 3,
-    'drop_path': 0.0,
-    'levels': [1],
-    'patch_widths': (8, 8, 16),
-    'init': 'default',
-}
-MODEL = {
-    'type': 'MultiTaskPretrainer',
-    'encoder': ENCODER,
-    'masking': {'type': 'RandomMasking', 'ratio': 0.67},
-    'decoder': {
-        'type': 'HierarchicalDecoder',
-        'scales': [{'dim': 24, 'depth': 1}, {'dim': 24, 'depth': 1}],
-        'num_heads': 3,
-        'drop_path': 0.0,
-    },
-    'heads': {'plr': {'type': 'PointReconstructionHead', 'dim': 24, 'group_size': 6, 'scale': 1}},
-}
-
-
-def encoder_of(training=False, **kwargs):
-    torch.manual_seed(0)
-    args = {key: value for key, value in ENCODER.items() if key != 'type'}
-    return HierarchicalPointTransformer(**{**args, 'levels': [0, 1], **kwargs}).train(training)
-
-
-def clouds(count=4, channels=3, seed=1):
-    return torch.randn(count, 96, channels, generator=torch.Generator().manual_seed(seed))
-
-
-def draw(count=4, seed=2, hidden=4):
-    return mask_from_scores(torch.rand(count, 6, generator=torch.Generator().manual_seed(seed)), hidden)
-
-
-def below(patches, mask):
-    """Masks of all scales, the finest first."""
-    masks = [mask]
-    while patches.finer is not None:
-        masks.insert(0, back_project(masks[0], patches))
-        patches = patches.finer
-    return masks
+from ._m2ae import SCALES, below, clouds, draw, encoder_of
 
 
 def chain(*members):
@@ -332,102 +275,3 @@ def test_sums_of_pools():
     torch.testing.assert_close(pool_tokens(tokens, ('mean', 'max')), torch.cat([mean, largest], 1))
     with pytest.raises(KeyError, match="asks for \\['cls'\\]"):
         pool_tokens(tokens, ('cls+max',))
-
-
-# --------------------------------------------------------------- pre-training
-
-
-def test_what_is_carried_lies_between_the_three_nearest():
-    carry = FeaturePropagation(2, 3, 0).eval()
-    places = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [50, 0, 0]]])
-    coarse = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [9, 9, 9]]])
-    seen = []
-    carry.fuse.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
-    carry(torch.full((1, 2, 2), 7.0), torch.tensor([[[0.0, 0, 0], [0.5, 0.5, 0]]]), coarse, places)
-    torch.testing.assert_close(seen[0], torch.tensor([[7, 7, 1, 0, 0], [7, 7, 1 / 3, 1 / 3, 1 / 3]]))
-    assert carry(torch.zeros(1, 2, 2), torch.zeros(1, 2, 3), coarse[:, :1], places[:, :1]).shape == (1, 2, 2)
-
-
-def test_every_parameter_learns_and_the_loss_is_of_hidden_patches(build):
-    model = build(MODEL).train()
-    step, _ = model.step({'points': clouds()})
-    rows = below(step['patches'], step['mask'])[1].hidden.sum(1)
-    assert step['hidden'].shape == (int(rows.sum()), 24) and rows.min() < rows.max()
-    total, _ = model.parse_losses(model({'points': clouds()}, mode='loss'))
-    total.backward()
-    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
-
-
-def test_pictures_of_unequal_samples(build):
-    model = build(MODEL).eval()
-    shown = model.reconstruct({'points': clouds()})
-    step, _ = model.step({'points': clouds()})
-    middle, hides = step['patches'].finer, below(step['patches'], step['mask'])[1].hidden
-    assert shown['visible'].shape == (4, int((~hides).sum(1).max()), 4, 3)
-    assert shown['reconstructed'].shape == (4, int(hides.sum(1).max()), 6, 3)
-    whole = middle.points + middle.centers.unsqueeze(2)
-    for sample in range(4):
-        drawn = {tuple(point) for point in shown['visible'][sample].flatten(0, 1).tolist()}
-        assert drawn == {tuple(point) for point in whole[sample][~hides[sample]].flatten(0, 1).tolist()}
-        rows = {tuple(row) for row in shown['reconstructed'][sample].flatten(1).tolist()}
-        assert len(rows) == int(hides[sample].sum())
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        ({'views': {'again': {'source': 'reconstruction'}}}, 'HierarchicalDecoder reconstructs patches of a finer'),
-        ({'views': {'mixed': {'source': 'mixed'}}}, 'HierarchicalPointTransformer cuts those of several'),
-    ],
-)
-def test_views_of_one_scale_are_refused_when_built(build, change, message):
-    with pytest.raises(ValueError, match=message):
-        build({**MODEL, **change})
-
-
-def test_a_decoder_without_its_levels_says_so(build):
-    model = build({**MODEL, 'encoder': {**ENCODER, 'levels': []}})
-    with pytest.raises(ValueError, match=r'goes 1 scales down.*set encoder.levels'):
-        model({'points': clouds()}, mode='loss')
-
-
-# ---------------------------------------------------------------- two processes
-
-
-def train_step(rank, world):
-    with DefaultScope.overwrite_default_scope('mmpt'):
-        torch.manual_seed(0)
-        model = MODELS.build(MODEL).train()
-    own = clouds()[rank * 4 // world : (rank + 1) * 4 // world]
-    model.draws.set(seed=0, step=3, rank=rank, world_size=world)
-    trained = model if world == 1 else MMDistributedDataParallel(model, device_ids=None, broadcast_buffers=False)
-    total, _ = model.parse_losses(trained({'points': own}, None, mode='loss'))
-    total.backward()
-    norms = {name: value.clone() for name, value in model.named_buffers() if value.is_floating_point()}
-    step, _ = model.step({'points': own})
-    shown = (~below(step['patches'], step['mask'])[0].hidden).sum(1)
-    return {name: p.grad.clone() for name, p in model.named_parameters()}, norms, total.detach(), shown
-
-
-def worker(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=2, timeout=timedelta(seconds=60))
-    with open(f'{folder}/{rank}.pkl', 'wb') as file:
-        pickle.dump(train_step(rank, 2), file)
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-def test_two_processes_are_one(tmp_path):
-    """Ranks fill up to lengths of their own and hold unequally many rows of the loss."""
-    torch.multiprocessing.spawn(worker, (str(tmp_path),), 2)
-    first, second = (pickle.loads((tmp_path / f'{rank}.pkl').read_bytes()) for rank in (0, 1))
-    gradients, norms, total, shown = train_step(0, 1)
-    assert torch.equal(torch.cat([first[3], second[3]]), shown) and first[3].max() != second[3].max()
-    torch.testing.assert_close((first[2] + second[2]) / 2, total)
-    largest = max(float(value.abs().max()) for value in gradients.values())
-    for name, value in gradients.items():
-        assert torch.equal(first[0][name], second[0][name]), name
-        assert (first[0][name] - value).abs().max() <= 1e-4 * largest, name
-    for name, value in norms.items():
-        torch.testing.assert_close(first[1][name], value, msg=name, atol=1e-5, rtol=1e-4)
