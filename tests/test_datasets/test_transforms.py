@@ -282,6 +282,14 @@ def test_errors_name_the_sample_and_the_remedy(pack, change, kind, reason):
     assert 'ball-7' in sentence(error)
 
 
+@pytest.mark.parametrize(
+    ('key', 'remedy'), [('vertices', 'put SampleSurface before'), ('points_path', 'put LoadPoints before')]
+)
+def test_a_shape_without_points_says_which_step_is_missing(key, remedy):
+    with pytest.raises(KeyError, match=remedy):
+        PackInputs()({'sample_id': 'a', key: 'b'})
+
+
 def test_a_transform_that_drops_a_sample_is_an_error():
     with pytest.raises(TypeError, match='returned None'):
         run_pipeline([lambda results: None], sphere())

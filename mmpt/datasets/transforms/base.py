@@ -37,9 +37,14 @@ class Transform:
         """Check the required keys, then apply the transform."""
         missing = [key for key in self.required if key not in results]
         if missing:
+            remedy = 'move it behind the transform that adds the key'
+            if 'points' in missing and 'vertices' in results:
+                remedy = 'it is a mesh, so put SampleSurface before'
+            elif 'points' in missing and 'points_path' in results:
+                remedy = 'put LoadPoints before'
             raise KeyError(
                 f'{type(self).__name__} needs {" and ".join(map(repr, missing))}, which {name_sample(results)} does '
-                'not have at this place of the pipeline; move it behind the transform that adds the key.'
+                f'not have at this place of the pipeline; {remedy}.'
             )
         return self.transform(results)
 
