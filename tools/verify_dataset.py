@@ -146,6 +146,11 @@ def stands(about: dict[str, Any]) -> str:
     return '(not judged)' if about['stands_along'] is None else '(seen)'
 
 
+def times(count: int, what: str) -> str:
+    """A number and its noun."""
+    return f'{count:,} {what}' if count == 1 else f'{count:,} {what}s'
+
+
 def say(owner: str, findings: list[Any], ignored: list[str]) -> None:
     """The findings of a data set, worst first, a few lines of each kind."""
     said: Counter = Counter()
@@ -209,7 +214,7 @@ def main(args: argparse.Namespace) -> bool:
     }
     atomic_write(json.dumps(content, indent=1, default=str).encode(), args.out / 'report.json')
     print(f'written: {args.out / "report.json"}')
-    print(f'{"clean" if not problems else f"{len(problems):,} problems"}, {warnings} warnings')
+    print(f'{times(len(problems), "problem") if problems else "clean"}, {times(warnings, "warning")}')
     return not problems
 
 

@@ -187,6 +187,15 @@ def test_clouds_of_another_size_than_the_rest():
     assert "'s10' has all its points in one place" in found[0][1] and "sample 's9' of " in found[1][1]
 
 
+def test_clouds_that_are_shorter_than_nearly_all_others():
+    samples = [{'points': cloud(seed)} for seed in range(39)]
+    ((level, text),) = told(report_of([*samples, {'points': cloud(39, num=88)}]), 'damaged')
+    assert level == 'warning' and "1 of 40 clouds have fewer points than the rest, 200: sample 's39' of 88;" in text
+    assert told(report_of(samples), 'damaged') == []
+    free = [{'points': cloud(seed, num=100 + seed)} for seed in range(40)]
+    assert told(report_of(free), 'damaged') == [], 'where sizes differ anyway, none is odd'
+
+
 def test_a_pipeline_that_takes_no_sample():
     def refuse(results):
         raise ValueError(f'fewer points than asked in {results["sample_id"]}')

@@ -26,6 +26,8 @@ __all__ = [
 _SPHERE_SLACK, _SPHERE_SHARE = 0.05, 0.95
 # A radius so many times the median, or so small a part of it, is worth a look.
 _OUTLIER = 20.0
+# Where at most so many clouds have fewer points than all the rest, these are odd.
+_FEWER_SHARE = 0.05
 # Metres: the extents within which rooms and sweeps of a LiDAR lie.
 _HEIGHTS, _WIDTHS = (0.5, 120.0), (0.5, 1000.0)
 
@@ -50,9 +52,20 @@ def check_counts(dataset: PointCloudDataset) -> list[Finding]:
     ]
 
 
-def check_files(table: FactsTable) -> list[Finding]:
-    """What could not be read."""
-    return [Finding(kind, 'problem', sentence) for _, kind, sentence in table.errors]
+def check_files(dataset: PointCloudDataset, table: FactsTable) -> list[Finding]:
+    """What could not be read, and clouds that a file cut off between two lines would give."""
+    findings = [Finding(kind, 'problem', sentence) for _, kind, sentence in table.errors]
+    sizes, times = np.unique(table['count'], return_counts=True)
+    usual = sizes[times.argmax()] if len(sizes) else 0
+    fewer = np.flatnonzero(table['count'] < usual)
+    if 0 < len(fewer) <= _FEWER_SHARE * len(table) and times.max() >= (1 - _FEWER_SHARE) * len(table):
+        names = join_names(f'{sample_name(dataset, table["index"][row])} of {table["count"][row]:,}' for row in fewer)
+        text = (
+            f'{len(fewer):,} of {len(table):,} clouds have fewer points than the rest, {usual:,}: {names}; their files '
+            'may be cut off.'
+        )
+        findings.append(Finding('damaged', 'warning', text))
+    return findings
 
 
 def check_pictures(table: FactsTable) -> list[Finding]:

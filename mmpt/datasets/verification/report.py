@@ -95,16 +95,18 @@ def verify_part(
     chosen = indices
     if most is not None and most < len(indices):
         chosen = [indices[k] for k in np.linspace(0, len(indices) - 1, most).astype(int)]
-    findings = []
+    findings, problems = [], []
     if part.packed is not None:
         problems = verify(part.packed, full=most is None)
-        findings += [Finding('damaged', 'problem', str(problem)) for problem in problems]
     table = _read(dataset, reading_steps(part.pipeline), chosen, workers, progress)
+    # A record that could not be read either is named once, by the sentence that says what to do.
+    failed = {index for index, _, _ in table.errors}
+    findings += [Finding('damaged', 'problem', str(found)) for found in problems if found.record not in failed]
     labels = _labels(dataset, indices, table)
     standing, about_axis = check_axis(dataset, table)
     findings += [
         *check_counts(dataset),
-        *check_files(table),
+        *check_files(dataset, table),
         *check_pictures(table),
         *check_labels(dataset, labels, indices),
         *check_features(dataset, table),
