@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmpt.utils.config import load_config
-from mmpt.utils.errors import ConfigError
+from mmpt.utils.errors import ConfigError, TrainingInterrupted
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = """
@@ -119,6 +119,30 @@ def test_the_digest_is_of_the_meaning(tool):
     first = Config({'a': 1, 'b': {'c': [1, 2]}})
     assert tool.config_digest(first) == tool.config_digest(Config({'b': {'c': [1, 2]}, 'a': 1}))
     assert tool.config_digest(first) != tool.config_digest(Config({'a': 1, 'b': {'c': [2, 1]}}))
+
+
+def test_a_failure_is_a_row_and_an_interruption_stops_all(tool, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def fails(config, *_):
+        asked.append(config.parent.name)
+        raise RuntimeError('out of\nmemory')
+
+    monkeypatch.setattr(tool, 'run_method', fails)
+    argv = ['--methods', 'mmpt', 'point_mae', '--work-dir', str(tmp_path)]
+    with pytest.raises(SystemExit) as stopped:
+        tool.main([*argv, '--json', str(tmp_path / 'out.json')])
+    assert stopped.value.code == 1 and asked == ['mmpt', 'point_mae']
+    rows = json.loads((tmp_path / 'out.json').read_text())['rows']
+    assert [row['error'] for row in rows] == ['RuntimeError: out of memory'] * 2
+    assert capsys.readouterr().out.count('failed: RuntimeError: out of memory') == 2
+
+    def stops(*_):
+        raise TrainingInterrupted('stopped')
+
+    monkeypatch.setattr(tool, 'run_method', stops)
+    with pytest.raises(TrainingInterrupted):
+        tool.main(argv)
 
 
 @pytest.mark.slow

@@ -331,7 +331,7 @@ def main(argv: list[str] | None = None) -> None:
         about = (
             f', about {left / 60:.0f} minutes left' if place else f', at least {left * len(methods) / 60:.0f} minutes'
         )
-        print(f'== {place + 1} of {len(methods)}: {name_of(config)}{about}', flush=True)
+        print(f'== {place + 1} of {len(methods)}: {name_of(config)}{"" if args.smoke else about}', flush=True)
         folder = folder_of(config, args)
         if args.fresh and (folder / 'state.json').is_file():
             shutil.rmtree(folder)
