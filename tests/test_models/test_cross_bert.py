@@ -176,7 +176,7 @@ def test_the_fusion_sees_the_picture(cross_bert, build, batch):
     second = step_of(model, batch)
     assert torch.equal(first['masked'].patch, second['masked'].patch)
     assert (first['fused'].patch - second['fused'].patch).abs().amax((1, 2)).min() > 1e-3
-    losses = [float(model.heads['mcm'].loss(step)[0]['loss']) for step in (first, second)]
+    losses = [model.heads['mcm'].loss(step)[0]['loss'].item() for step in (first, second)]
     assert abs(losses[0] - losses[1]) > 1e-5
 
 
