@@ -6,6 +6,7 @@
 #   python tools/train.py configs/mmpt/quickstart_tokenizer.py
 _base_ = [
     '../_base_/models/discrete_vae.py',
+    '../_base_/models/quickstart_tokenizer.py',
     '../_base_/datasets/quickstart.py',
     '../_base_/schedules/quickstart_tokenizer.py',
     '../_base_/default_runtime.py',
@@ -14,18 +15,7 @@ model = dict(
     num_groups=32,
     codebook_start=350,
     usage=dict(over='batch'),
-    tokenizer=dict(
-        num_ids=512,
-        posterior='distance',
-        patch_widths=(32, 64, 128),
-        code_dim=64,
-        decoder_dim=128,
-        graph_widths=(64, 64, 64, 64, 64),
-        fold_widths=(256, 128),
-        decoder_k=8,
-        decoder_offsets=True,
-        decoder_skip=True,
-    ),
+    tokenizer=_base_.quickstart_tokenizer_sizes,
 )
 train_pipeline = [
     dict(type='RandomSample', num_points=1024),

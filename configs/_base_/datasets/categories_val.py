@@ -1,5 +1,7 @@
 # The labelled part that pre-training is measured on: generated categories, their train and test part in one val loop.
 # Included by shapenet.py and synthetic.py beside this file. The first start generates the arrays into data/synthetic.
+_base_ = '../loaders.py'
+
 val_pipeline = [
     dict(type='FirstPoints', num_points=1024),
     dict(type='UnitSphere'),
@@ -13,11 +15,6 @@ val_categories = dict(
     pipeline=val_pipeline,
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

@@ -1,6 +1,8 @@
 # A folder of your own: clouds and meshes in classes, with one of their rendered pictures each; scored on its test part.
 # Expects data/own_shapes/{train,test}/<class>/<name>.<suffix>, data/own_images/{train,test}/<class>/<name>/*.png;
 # docs/tutorials/own_shapes.md makes both. The generated twin, without files, is synthetic.py beside this file.
+_base_ = '../loaders.py'
+
 num_points = 1024
 image_size = 64
 
@@ -17,9 +19,6 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=64,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', images_root='data/own_images', pipeline=train_pipeline, **own_shapes),
 )
 val_pipeline = [
@@ -30,11 +29,6 @@ val_pipeline = [
     dict(type='PackInputs'),
 ]
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

@@ -1,6 +1,8 @@
 # Frames of the KITTI object benchmark: points in front of the car, the left colour picture, and which point is seen in
 # which pixel. Expects data/kitti; mmpt/datasets/kitti.py names the files in it. LiDAR frames have no generated twin.
 # The two parts are those of the release; split='train' and 'val' need lists that are not part of it.
+_base_ = '../loaders.py'
+
 num_points = 16384
 image_size = (192, 640)
 
@@ -13,17 +15,10 @@ pipeline = [
 ]
 train_dataloader = dict(
     batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='KITTI', data_root='data/kitti', split='training', pipeline=pipeline),
 )
 val_dataloader = dict(
     batch_size=8,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='KITTI', data_root='data/kitti', split='testing', pipeline=pipeline),
 )

@@ -3,6 +3,8 @@
 # The generated twin, without a download, is categories_val.py beside this file.
 # As Point-BERT and its successors: the whole cloud into the unit sphere, then 1,024 points. In Point-BERT's .dat files
 # the first 1,024 are the farthest ones, in text files any; metainfo['source'] says which was read.
+_base_ = '../loaders.py'
+
 num_points = 1024
 
 train_pipeline = [
@@ -23,19 +25,9 @@ modelnet = dict(
     categories=40,
 )
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', pipeline=train_pipeline, **modelnet),
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

@@ -2,6 +2,8 @@
 # Expects data/modelnet40_ply_hdf5_2048; docs/datasets/modelnet.md names the files in it.
 # The generated twin, without a download, is categories_val.py beside this file.
 # The release is in the unit sphere already, and the protocols take the first 1,024 points of it without more ado.
+_base_ = '../loaders.py'
+
 num_points = 1024
 
 train_pipeline = [
@@ -15,19 +17,9 @@ val_pipeline = [
 ]
 modelnet = dict(type='ModelNet', data_root='data/modelnet40_ply_hdf5_2048', variant='hdf5_2048')
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', pipeline=train_pipeline, **modelnet),
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

@@ -2,6 +2,8 @@
 # Expects data/ModelNetFewshot; docs/datasets/modelnet_fewshot.md names the files in it.
 # The generated twin, without a download, is categories_val.py beside this file.
 # A result is mean and standard deviation over the ten folds of a way and a shot; set them in all three places.
+_base_ = '../loaders.py'
+
 num_points = 1024
 
 train_pipeline = [
@@ -17,19 +19,9 @@ val_pipeline = [
 ]
 fewshot = dict(type='ModelNetFewShot', data_root='data/ModelNetFewshot', way=5, shot=10, fold=0)
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', pipeline=train_pipeline, **fewshot),
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

@@ -1,6 +1,8 @@
 # Key frames of nuScenes: the sweep, six pictures, and which point is seen in which pixel of which picture. Expects
 # data/nuscenes and the index that tools/dataset_converters/nuscenes.py writes into it; mmpt/datasets/nuscenes.py names
 # the files. LiDAR frames have no generated twin yet. version='v1.0-mini' needs no index.
+_base_ = '../loaders.py'
+
 num_points = 16384
 image_size = (224, 416)
 version = 'v1.0-trainval'
@@ -13,17 +15,10 @@ pipeline = [
 ]
 train_dataloader = dict(
     batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='NuScenes', data_root='data/nuscenes', split='train', version=version, pipeline=pipeline),
 )
 val_dataloader = dict(
     batch_size=4,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='NuScenes', data_root='data/nuscenes', split='val', version=version, pipeline=pipeline),
 )

@@ -3,6 +3,8 @@
 # yet: synthetic.py beside this file has generated shapes, without a download.
 # Each room comes once an epoch; points_per_sample=2048 of the data set takes rooms by their size, as those papers do.
 # The val part is one block in the middle of each room; GridSample(random=False, inverse=True) gives whole rooms.
+_base_ = '../loaders.py'
+
 num_points = 2048
 
 train_pipeline = [
@@ -11,11 +13,6 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='S3DIS', data_root='data/s3dis', split='train', test_area=5, pipeline=train_pipeline),
 )
 val_pipeline = [
@@ -24,9 +21,5 @@ val_pipeline = [
 ]
 val_dataloader = dict(
     batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='S3DIS', data_root='data/s3dis', split='test', test_area=5, pipeline=val_pipeline),
 )

@@ -1,6 +1,8 @@
 # ScanNet v2, segmentation: 20 classes, one point per 2 cm voxel, x y z, colour and normal.
 # Expects data/scannet as tools/dataset_converters/scannet.py writes it; docs/datasets/scannet.md says of what.
 # There are no generated rooms yet: synthetic.py beside this file has generated shapes, without a download.
+_base_ = '../loaders.py'
+
 feature_keys = ('colors', 'normals')
 
 train_pipeline = [
@@ -17,10 +19,6 @@ train_pipeline = [
 ]
 train_dataloader = dict(
     batch_size=2,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='ScanNet', data_root='data/scannet', split='train', variant='seg20', pipeline=train_pipeline),
 )
 val_pipeline = [
@@ -30,9 +28,5 @@ val_pipeline = [
 ]
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='ScanNet', data_root='data/scannet', split='val', variant='seg20', pipeline=val_pipeline),
 )

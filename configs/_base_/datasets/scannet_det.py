@@ -1,6 +1,8 @@
 # ScanNet v2, detection: boxes of 18 classes around the vertices of a scene, in the frame of the room, x y z alone.
 # Expects data/scannet as tools/dataset_converters/scannet.py writes it; docs/datasets/scannet.md says of what.
 # There are no generated rooms yet: synthetic.py beside this file has generated shapes, without a download.
+_base_ = '../loaders.py'
+
 train_pipeline = [
     dict(type='FlipXY'),
     dict(type='RotateUp', max_angle=5.0, up_axis='z'),
@@ -9,10 +11,6 @@ train_pipeline = [
 ]
 train_dataloader = dict(
     batch_size=2,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='ScanNet', data_root='data/scannet', split='train', variant='det18', pipeline=train_pipeline),
 )
 val_pipeline = [
@@ -21,9 +19,5 @@ val_pipeline = [
 ]
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(type='ScanNet', data_root='data/scannet', split='val', variant='det18', pipeline=val_pipeline),
 )

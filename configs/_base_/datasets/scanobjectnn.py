@@ -4,6 +4,8 @@
 # 2,048 points, neither centred nor scaled, as Point-MAE and its successors (Point-BERT: 1,024). They differ in the
 # augmentation of a fine-tuning, by several points of accuracy: ScaleAndTranslate (Point-BERT, Point-MAE) or RotateUp
 # (ACT, ReCon, PCP-MAE); do not compare across it. Choose obj_bg or obj_only by `variant`.
+_base_ = '../loaders.py'
+
 num_points = 2048
 
 train_pipeline = [
@@ -17,19 +19,9 @@ val_pipeline = [
 ]
 scanobjectnn = dict(type='ScanObjectNN', data_root='data/ScanObjectNN', variant='pb_t50_rs')
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', pipeline=train_pipeline, **scanobjectnn),
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[

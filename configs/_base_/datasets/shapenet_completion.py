@@ -1,6 +1,8 @@
 # ShapeNet-55 completion: a random part is cut away for training, each of eight fixed ones (here half) for measuring.
 # Expects data/ShapeNet55-34; mmpt/datasets/shapenet_completion.py names the files.
 # The generated twin, without a download, is shapenet_completion_synthetic.py beside this file.
+_base_ = '../loaders.py'
+
 num_points = 2048
 removed = 0.5  # 0.25 is called easy, 0.5 median, 0.75 hard
 
@@ -23,17 +25,11 @@ completion_data = dict(type='ShapeNetCompletion', data_root='data/ShapeNet55-34'
 train_dataloader = dict(
     batch_size=96,
     num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='train', pipeline=train_pipeline, **completion_data),
 )
 val_dataloader = dict(
     batch_size=96,
     num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(
         type='ConcatDataset',
         datasets=[dict(split='test', pipeline=pipeline, **completion_data) for pipeline in val_pipelines],

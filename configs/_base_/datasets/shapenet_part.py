@@ -1,6 +1,8 @@
 # ShapeNetPart as text files: 16 classes, 50 parts; trained on train and val, as usual, and measured on test.
 # Expects data/shapenetcore_partanno_segmentation_benchmark_v0_normal; mmpt/datasets/shapenet_part.py names the files.
 # The generated twin, without a download, is shapenet_part_synthetic.py beside this file.
+_base_ = '../loaders.py'
+
 num_points = 2048
 
 train_pipeline = [
@@ -21,17 +23,10 @@ part_data = dict(
 )
 train_dataloader = dict(
     batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='StepSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='trainval', pipeline=train_pipeline, **part_data),
 )
 val_dataloader = dict(
     batch_size=16,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
     dataset=dict(split='test', pipeline=val_pipeline, **part_data),
 )

@@ -1,5 +1,5 @@
 # MMPT at a size that two CPU cores train in minutes; what differs from mmpt.py beside it.
-_base_ = './mmpt.py'
+_base_ = ['./mmpt.py', './quickstart_tokenizer.py']
 
 dim = 128
 group_size = 32
@@ -17,21 +17,7 @@ model = dict(
         patch_widths=(32, 64, 128),
         init='default',
     ),
-    tokenizer=dict(
-        num_ids=num_ids,
-        posterior='distance',
-        patch_widths=(32, 64, 128),
-        code_dim=64,
-        decoder_dim=128,
-        graph_widths=(64, 64, 64, 64, 64),
-        fold_widths=(256, 128),
-        decoder_k=8,
-        decoder_offsets=True,
-        decoder_skip=True,
-        group_size=group_size,
-        checkpoint='work_dirs/quickstart_tokenizer/iter_1050.pth',
-        made_by='configs/mmpt/quickstart_tokenizer.py',
-    ),
+    tokenizer=_base_.quickstart_tokenizer,
     # One half of the patches against the other: no point is seen by both, so nothing can be solved by copying.
     masking=dict(ratio=0.5),
     views=dict(other=dict(source='points', mask='complement')),

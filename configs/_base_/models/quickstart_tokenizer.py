@@ -1,7 +1,7 @@
-# The frozen tokenizer of configs/mmpt/quickstart_tokenizer.py, for small configs that read its ids:
+# The tokenizer of configs/mmpt/quickstart_tokenizer.py: its sizes, and how small configs read its ids afterwards.
 #
 #   model = dict(tokenizer=_base_.quickstart_tokenizer)
-quickstart_tokenizer = dict(
+quickstart_tokenizer_sizes = dict(
     num_ids=512,
     posterior='distance',
     patch_widths=(32, 64, 128),
@@ -12,7 +12,10 @@ quickstart_tokenizer = dict(
     decoder_k=8,
     decoder_offsets=True,
     decoder_skip=True,
+)
+quickstart_tokenizer = dict(
     group_size=32,
     checkpoint='work_dirs/quickstart_tokenizer/iter_1050.pth',
     made_by='configs/mmpt/quickstart_tokenizer.py',
+    **quickstart_tokenizer_sizes,
 )
