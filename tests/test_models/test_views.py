@@ -191,3 +191,13 @@ def test_a_neck_that_lacks_its_need_is_one_sentence(cross_point, build):
     cross_point['heads']['mcl'].update(views=('other', 'doubled'))
     with pytest.raises(ValueError, match="doubling needs 'full': configure a view"):
         build(cross_point)
+
+
+def test_a_neck_that_only_a_neck_reads_is_kept(cross_point, build):
+    class Behind(nn.Module):
+        needs, provides = ('doubled',), ('behind',)
+
+    MODELS.register_module(module=Behind, name='BehindNeck', force=True)
+    cross_point['necks'] = {'behind': {'type': 'BehindNeck'}, 'doubling': {'type': 'DoublingNeck'}}
+    cross_point['heads']['mcl'].update(views=('full', 'behind'), pooling=('cls',))
+    assert set(build(cross_point).necks) == {'behind', 'doubling'}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpt.registry import LOSSES
+
+from .nt_xent import PairLoss
 
 __all__ = ['InfoNCELoss', 'info_nce']
 
@@ -54,34 +56,8 @@ def info_nce(
 
 
 @LOSSES.register_module()
-class InfoNCELoss(nn.Module):
-    """:func:`info_nce` with its temperature, for configs.
-
-    Args:
-        temperature (float): tau.
-    """
+class InfoNCELoss(PairLoss):
+    """:func:`info_nce` with its temperature."""
 
     def __init__(self, temperature: float = 0.07) -> None:
-        super().__init__()
-        self.temperature = temperature
-
-    def forward(
-        self,
-        first: Tensor,
-        second: Tensor,
-        *,
-        all_first: Tensor | None = None,
-        all_second: Tensor | None = None,
-        all_valid: Tensor | None = None,
-        offset: int = 0,
-    ) -> Tensor:
-        """(B,) losses; the arguments are those of :func:`info_nce`."""
-        return info_nce(
-            first,
-            second,
-            temperature=self.temperature,
-            all_first=all_first,
-            all_second=all_second,
-            all_valid=all_valid,
-            offset=offset,
-        )
+        super().__init__(temperature, info_nce)

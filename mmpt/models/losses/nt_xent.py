@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmpt.registry import LOSSES
 
-__all__ = ['NTXentLoss', 'nt_xent']
+__all__ = ['NTXentLoss', 'PairLoss', 'nt_xent']
 
 
 def nt_xent(
@@ -71,35 +74,25 @@ def _one_direction(
     return F.cross_entropy(torch.cat([to_other, to_same], dim=1), target, reduction='none')
 
 
-@LOSSES.register_module()
-class NTXentLoss(nn.Module):
-    """:func:`nt_xent` with its temperature, for configs.
+class PairLoss(nn.Module):
+    """A contrast of two sets of rows with its temperature, for configs.
 
     Args:
         temperature (float): tau.
     """
 
-    def __init__(self, temperature: float = 0.1) -> None:
+    def __init__(self, temperature: float, contrast: Callable[..., Tensor]) -> None:
         super().__init__()
-        self.temperature = temperature
+        self.temperature, self.contrast = temperature, contrast
 
-    def forward(
-        self,
-        first: Tensor,
-        second: Tensor,
-        *,
-        all_first: Tensor | None = None,
-        all_second: Tensor | None = None,
-        all_valid: Tensor | None = None,
-        offset: int = 0,
-    ) -> Tensor:
-        """(B,) losses; the arguments are those of :func:`nt_xent`."""
-        return nt_xent(
-            first,
-            second,
-            temperature=self.temperature,
-            all_first=all_first,
-            all_second=all_second,
-            all_valid=all_valid,
-            offset=offset,
-        )
+    def forward(self, first: Tensor, second: Tensor, **rows: Any) -> Tensor:
+        """(B,) losses; the arguments are those of the function."""
+        return self.contrast(first, second, temperature=self.temperature, **rows)
+
+
+@LOSSES.register_module()
+class NTXentLoss(PairLoss):
+    """:func:`nt_xent` with its temperature."""
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        super().__init__(temperature, nt_xent)

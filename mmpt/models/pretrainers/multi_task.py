@@ -100,7 +100,7 @@ class MultiTaskPretrainer(BaseModel):
         built: dict[str, Any] = {name: HEADS.build(head) for name, head in heads.items() if head}
         asked = {need for head in built.values() for need in head.needs}
         chosen = {name: MODELS.build(neck) for name, neck in (necks or {}).items() if neck}
-        chosen = {name: neck for name, neck in chosen.items() if asked & set(neck.provides)}
+        chosen = _read_by(chosen, asked)
         self._check_views()
         order = sort_heads({**chosen, **built}, self._offered(), self.views.config)
         self.order = [name for name in order if name in built]
@@ -364,3 +364,14 @@ class MultiTaskPretrainer(BaseModel):
 
 def _provided(step: Step, neck: str, item: str) -> Any:
     return step[neck][item]
+
+
+def _read_by(necks: dict[str, nn.Module], asked: set[str]) -> dict[str, nn.Module]:
+    """The necks that a head reads, and those that such a neck reads."""
+    kept: set[str] = set()
+    while True:
+        more = {name for name, neck in necks.items() if name not in kept and asked & set(neck.provides)}
+        if not more:
+            return {name: neck for name, neck in necks.items() if name in kept}
+        kept |= more
+        asked = asked | {need for name in more for need in necks[name].needs}
