@@ -1,5 +1,6 @@
 # Cross-BERT (arXiv 2312.04891) as METHODS 9.5 designs it from the abstract: a point transformer with mask tokens, a
-# vision transformer, a fusion of both that names the hidden patches in a tokenizer's ids; cloud, picture and fusion aligned.
+# vision transformer, a fusion of both that names the hidden patches in a tokenizer's ids; cloud, picture and fusion are
+# aligned.
 dim = 384
 num_ids = 8192
 image_dim = 384

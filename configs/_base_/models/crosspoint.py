@@ -8,7 +8,8 @@ model = dict(
     encoder=dict(type='DGCNN', in_channels=3, dim=dim, k=15, edge_widths=(64, 64, 128, 256)),
     image_encoder=dict(type='TimmImageEncoder', model_name='resnet50', pretrained=False, frozen=False),
     views=dict(full=dict(source='points'), augmented=dict(source='points_view2')),
-    joint_views=[('full', 'augmented')],  # batch norms count both augmentations together
+    # Batch norms of the encoder and (joint=True) of the projection count both augmentations together.
+    joint_views=[('full', 'augmented')],
     heads=dict(
         mcl=dict(
             type='MultiModalContrastHead',
@@ -19,6 +20,7 @@ model = dict(
             hidden_dim=1024,
             image_hidden_dim=512,
             out_dim=256,
+            joint=True,
             intra=1.0,
             cross=1.0,
             loss=dict(type='NTXentLoss', temperature=0.1),

@@ -1,6 +1,6 @@
 # Point-BERT (arXiv 2111.14819) as METHODS 2.1 has it: 64 patches of 32 points; a block of 25 to 45 % of them becomes
-# mask tokens inside a 384-wide transformer of 12 blocks, which names the hidden patches in the tokenizer's 8192 ids; the
-# same on mixtures of two clouds, which are also told apart by contrast with a momentum encoder and a queue.
+# mask tokens inside a 384-wide transformer of 12 blocks, which names the hidden patches in the tokenizer's 8192 ids;
+# the same on mixtures of two clouds, which are also told apart by contrast with a momentum encoder and a queue.
 dim = 384
 num_ids = 8192
 
