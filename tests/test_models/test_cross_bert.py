@@ -190,6 +190,10 @@ def test_a_sample_without_a_picture_sees_none(cross_bert, build, batch):
     torch.testing.assert_close(some.patch[[1, 3]], none.patch[[1, 3]])
     torch.testing.assert_close(some.globals['cls'][[1, 3]], none.globals['cls'][[1, 3]])
     assert not torch.allclose(some.patch[[0, 2]], none.patch[[0, 2]], atol=1e-3)
+    # The learned token alone: places where a picture would be do not count, however many there are.
+    fewer = {'image_tokens': torch.zeros(0, 1, WIDTH), 'image_rows': torch.zeros(0, dtype=torch.long)}
+    alone = model.necks['fusion']({'masked': step_of(model, batch)['masked'], **fewer})['fused']
+    torch.testing.assert_close(none.patch, alone.patch)
 
 
 def test_hidden_patches_are_named_from_what_is_fused(cross_bert, build, batch):
