@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,18 @@ __all__ = ['PointCloudDataset', 'split_key']
 _BAD_SAMPLE = (ValueError, OSError)
 # So many in a row are no matter of single samples.
 _MAX_SUBSTITUTES = 16
+
+
+def _arguments(kind: type) -> list[str]:
+    """What a config may say about a data set of this class."""
+    names = dict.fromkeys(
+        name
+        for parent in kind.__mro__
+        if issubclass(parent, PointCloudDataset)
+        for name, parameter in inspect.signature(parent.__init__).parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    )
+    return [name for name in names if name not in ('self', 'metainfo', 'packed_root')]
 
 
 def split_key(key: int | tuple[int, int], length: int) -> tuple[int, int]:
@@ -55,6 +68,7 @@ class PointCloudDataset(Dataset):
 
     Raises:
         IndexError: ``indices`` ask for a shape that does not exist.
+        TypeError: an argument that the class does not have.
         ValueError: ``on_bad_sample`` is neither; the packed data are damaged, or of another data set.
     """
 
@@ -68,7 +82,13 @@ class PointCloudDataset(Dataset):
         on_bad_sample: str = 'raise',
         packed_root: str | None = None,
         metainfo: dict[str, Any] | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(
+                f'{type(self).__name__} has no argument {", ".join(map(repr, unknown))}, expected some of '
+                f'{", ".join(_arguments(type(self)))}; correct the name.'
+            )
         if on_bad_sample not in ('raise', 'skip'):
             raise ValueError(f'{type(self).__name__}(on_bad_sample={on_bad_sample!r}): expected raise or skip.')
         self.pipeline = build_pipeline(pipeline)

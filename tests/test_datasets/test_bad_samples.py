@@ -46,6 +46,11 @@ def test_raise_is_the_default_and_names_the_sample(index, said):
         Damaged(BAD)[index]
 
 
+def test_an_unknown_argument_lists_those_that_there_are():
+    with pytest.raises(TypeError, match=r"Damaged has no argument 'sed', expected some of bad, classes, .*seed, stage"):
+        Damaged(sed=1)
+
+
 def test_an_unknown_policy_is_refused():
     with pytest.raises(ValueError, match=r"on_bad_sample='drop'.*raise or skip"):
         Damaged(on_bad_sample='drop')
