@@ -81,8 +81,8 @@ class ModelNet(PointCloudDataset):
 
     Raises:
         FileNotFoundError: the root, a list or a file is missing.
-        ValueError: an unknown argument; a list that names something else; a file that is damaged, holds something else
-            or does not fit the list.
+        ValueError: an unknown argument; the other release; a list that names something else; a file that is damaged,
+            holds something else or does not fit the list.
     """
 
     #: (variant, split) -> shapes, for tools/verify_dataset.py.
@@ -162,6 +162,11 @@ class ModelNet(PointCloudDataset):
             _SOURCE,
         )
         prefix = f'modelnet{self.categories}'
+        if not (self.data_root / f'{prefix}_shape_names.txt').exists() and any(self.data_root.glob('ply_data_*.h5')):
+            raise ValueError(
+                f"{self.data_root} holds the h5 files of the other release; set variant='hdf5_2048' of ModelNet, or "
+                'name the folder modelnet40_normal_resampled: accuracies on the two do not compare.'
+            )
         classes = self._read_classes(self.data_root / f'{prefix}_shape_names.txt')
         list_file = self.data_root / f'{prefix}_{self.split}.txt'
         self.items = _read_items(list_file, classes)
@@ -295,6 +300,11 @@ def _h5_files(root: Path, split: str) -> list[Path]:
                 raise ValueError(f'{where}: expected a file ply_data_{split}<k>.h5, got {line!r}; correct the line.')
             need_file(root / name, f'the h5 file that {where} names', _WHO, _SOURCE)
             found.add(name)
+    if not found and (root / 'modelnet40_shape_names.txt').exists():
+        raise ValueError(
+            f"{root} holds the text files of the other release; set variant='normal_resampled' of ModelNet, or name "
+            'the folder modelnet40_ply_hdf5_2048: accuracies on the two do not compare.'
+        )
     if not found:
         raise FileNotFoundError(
             f'{root.absolute()} has no ply_data_{split}<k>.h5 ({_WHO} with variant hdf5_2048). {_SOURCE}'

@@ -25,8 +25,16 @@ def need_folder(path: str | os.PathLike[str], layout: str, who: str, source: str
     """
     path = Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f'{path.absolute()} is not a folder ({who}), expected in it {layout}. {source}')
+        raise FileNotFoundError(
+            f'{path.absolute()} is not a folder ({who}), expected in it {layout}{_packed_beside(path)}. {source}'
+        )
     return path
+
+
+def _packed_beside(path: Path) -> str:
+    """The clause for a root that tools/dataset_converters/pack.py wrote, where raw files are looked for."""
+    found = next((root for root in path.parents[:2] if next(root.glob('*/pack.json'), None)), None)
+    return f'; {found} holds packed data, which packed=True reads' if found else ''
 
 
 def need_file(path: str | os.PathLike[str], what: str, who: str, source: str) -> Path:
@@ -46,7 +54,9 @@ def need_file(path: str | os.PathLike[str], what: str, who: str, source: str) ->
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path.absolute()} does not exist ({who}), expected {what}. {source}')
+        raise FileNotFoundError(
+            f'{path.absolute()} does not exist ({who}), expected {what}{_packed_beside(path)}. {source}'
+        )
     return path
 
 

@@ -105,6 +105,20 @@ def test_missing_pieces(hdf5, tmp_path):
     assert str(hdf5) in text and 'has no ply_data_train<k>.h5' in text
 
 
+def test_a_root_that_holds_something_else_of_ours(hdf5, tmp_path):
+    """The other release of ModelNet40, and packed data."""
+    text = refuse(ValueError, data_root=str(hdf5))
+    assert str(hdf5) in text and "variant='hdf5_2048'" in text
+    (tmp_path / 'text').mkdir()
+    (tmp_path / 'text' / 'modelnet40_shape_names.txt').touch()
+    text = refuse(ValueError, data_root=str(tmp_path / 'text'), variant='hdf5_2048')
+    assert str(tmp_path / 'text') in text and "variant='normal_resampled'" in text
+    (tmp_path / 'packed' / 'train').mkdir(parents=True)
+    (tmp_path / 'packed' / 'train' / 'pack.json').touch()
+    text = refuse(FileNotFoundError, data_root=str(tmp_path / 'packed'))
+    assert f'{tmp_path / "packed"} holds packed data, which packed=True reads' in text
+
+
 def test_ten_categories_have_no_h5_files(hdf5):
     assert '40 categories' in refuse(ValueError, data_root=str(hdf5), variant='hdf5_2048', categories=10)
 
