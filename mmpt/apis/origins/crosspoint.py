@@ -66,6 +66,7 @@ def convert(state: dict[str, Tensor], *, k: int = 15) -> Converted:
                 'pooling': ['max', 'mean'],
                 'hidden_dim': len(state['inv_head.0.weight']),
                 'out_dim': len(state['inv_head.3.weight']),
+                'joint': True,
                 'loss': {'type': 'NTXentLoss', 'temperature': 0.1},
             },
         },

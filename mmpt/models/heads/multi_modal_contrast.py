@@ -40,6 +40,7 @@ class MultiModalContrastHead(Head):
         loss (dict): from LOSSES.
         monitor_interval (int): steps between measurements of the accuracy without copied points.
         image_hidden_dim (int | None): width inside the projection of images, where it is not ``hidden_dim``.
+        joint (bool): project both views as one batch, so that the norm inside counts them together (CrossPoint).
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class MultiModalContrastHead(Head):
         loss: dict | None = None,
         monitor_interval: int = 50,
         image_hidden_dim: int | None = None,
+        joint: bool = False,
     ) -> None:
         super().__init__()
         self.views = tuple(views)
@@ -73,10 +75,11 @@ class MultiModalContrastHead(Head):
             self.image_projector = projector(image_dim, image_hidden_dim or hidden_dim, out_dim, bias=False)
         self.criterion = LOSSES.build(loss or {'type': 'NTXentLoss'})
         self.monitor_interval = monitor_interval
+        self.joint = joint
 
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Both contrasts and their accuracies."""
-        projected = [self.projector(pool_tokens(step[view], self.pooling)) for view in self.views]
+        projected = self._project([pool_tokens(step[view], self.pooling) for view in self.views])
         result: dict[str, Tensor] = {}
         total = projected[0].new_zeros(())
         if self.intra:
@@ -97,6 +100,11 @@ class MultiModalContrastHead(Head):
             result['cross_accuracy'] = matching_accuracy(mean, images, has_image)
         return {'loss': total, **result}, {}
 
+    def _project(self, features: list[Tensor]) -> Sequence[Tensor]:
+        if self.joint:
+            return self.projector(torch.cat(features)).chunk(len(features))
+        return [self.projector(feature) for feature in features]
+
     def _contrast(self, first: Tensor, second: Tensor, valid: Tensor) -> Tensor:
         losses = self.criterion(
             first,
@@ -109,7 +117,7 @@ class MultiModalContrastHead(Head):
         return share_of_global_mean(losses, valid)
 
     @torch.no_grad()
-    def _monitor(self, step: Mapping[str, Any], projected: list[Tensor]) -> dict[str, Tensor]:
+    def _monitor(self, step: Mapping[str, Any], projected: Sequence[Tensor]) -> dict[str, Tensor]:
         first, second = projected
         without_copies = f'{self.views[1]}/without_copies'
         if without_copies in step:
