@@ -299,3 +299,13 @@ def test_a_view_without_a_class_token_is_one_sentence(cross_bert, build, batch):
     cross_bert['encoder']['cls_token'] = False
     with pytest.raises(ValueError, match="class token of view 'masked'.*cls_token=True"):
         losses_of(build(cross_bert).train(), batch)
+
+
+def test_bf16_gives_nearly_the_same_losses(build, cross_bert, batch):
+    plain = losses_of(build(cross_bert).train(), batch)[1]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        total, log, _ = losses_of(build(cross_bert).train(), batch)
+    total.backward()
+    for key in (key for key in plain if key.startswith('task/')):
+        assert log[key].dtype == torch.float32
+        torch.testing.assert_close(log[key], plain[key], atol=0.1, rtol=0.05)

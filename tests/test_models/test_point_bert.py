@@ -296,3 +296,13 @@ def test_a_neck_may_stand_for_a_view(build, point_bert, batch):
         logits.expand(int(step['mask'].hidden.sum()), -1), select_hidden(step['ids'], step['mask'])
     )
     torch.testing.assert_close(loss['loss'], expected)
+
+
+def test_bf16_gives_nearly_the_same_losses(build, point_bert, batch):
+    plain = losses_of(build(point_bert).train(), batch)[1]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        total, log, _ = losses_of(build(point_bert).train(), batch)
+    total.backward()
+    for key in (key for key in plain if key.startswith('task/')):
+        assert log[key].dtype == torch.float32
+        torch.testing.assert_close(log[key], plain[key], atol=0.1, rtol=0.05)
