@@ -19,6 +19,6 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a config file')
     parser.add_argument('checkpoint', help='a checkpoint file, or an http(s) address')
-    parser.add_argument('--work-dir', help='where the log is written; default work_dirs/<name of the config>')
+    parser.add_argument('--work-dir', help='where the log is written; default work_dirs/<method>/<name of the config>')
     add_run_options(parser)
     start(parser, main)

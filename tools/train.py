@@ -19,7 +19,7 @@ def main(**args: object) -> None:
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a config file')
-    parser.add_argument('--work-dir', help='where everything is written; default work_dirs/<name of the config>')
+    parser.add_argument('--work-dir', help='where to write; default work_dirs/<method>/<name of the config>')
     parser.add_argument(
         '--resume',
         nargs='?',

@@ -13,7 +13,7 @@ _base_ = [
 ]
 model = dict(
     tokenizer=dict(
-        checkpoint='work_dirs/tokenizer_synthetic/iter_196650.pth',
+        checkpoint='work_dirs/mmpt/tokenizer_synthetic/iter_196650.pth',
         made_by='configs/mmpt/tokenizer_synthetic.py',
     ),
 )

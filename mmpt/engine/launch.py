@@ -47,7 +47,7 @@ def train(
 
     Args:
         config (str): its file.
-        work_dir (str, optional): where everything is written; default ``work_dirs/<name of the config>``.
+        work_dir (str, optional): where everything is written; default ``work_dirs/<method>/<name of the config>``.
         resume (str, optional): a checkpoint, or ``auto`` for the last one of the work dir, if there is one.
         amp (bool): bf16 autocast.
         cfg_options (Mapping[str, Any], optional): dotted key -> value, over what the config says.
@@ -111,7 +111,7 @@ def test(
     Args:
         config (str): its file.
         checkpoint (str): a file or an http(s) address. Its averaged weights count where it has some.
-        work_dir (str, optional): where the log is written; default ``work_dirs/<name of the config>``.
+        work_dir (str, optional): where the log is written; default ``work_dirs/<method>/<name of the config>``.
         cfg_options (Mapping[str, Any], optional): dotted key -> value, over what the config says.
         launcher (str): ``none``, ``pytorch`` or ``slurm``.
         trust_checkpoint (bool): let the checkpoint run code.
@@ -150,7 +150,7 @@ def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | Non
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(config).stem)
+        cfg.work_dir = str(_default_work_dir(config))
     cfg.launcher = launcher
     if launcher != 'none':
         # The Runner and the distributed wrapper refer to each other, and the wrapper holds gloo's threads. If they live
@@ -158,6 +158,16 @@ def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | Non
         # ("terminate called without an active exception").
         atexit.register(gc.collect)
     return cfg
+
+
+def _default_work_dir(config: str) -> Path:
+    """A place of its own for every config: methods have configs of one name.
+
+    What lies below a folder ``configs`` counts, for a config elsewhere its name alone.
+    """
+    parts = Path(config).resolve().with_suffix('').parts
+    below = parts[len(parts) - parts[::-1].index('configs') :] if 'configs' in parts else parts[-1:]
+    return Path('work_dirs', *below)
 
 
 def _scale_with_batch(cfg: Config) -> None:

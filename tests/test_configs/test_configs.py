@@ -70,6 +70,6 @@ def test_its_tokenizer_is_made_by_a_config_that_exists(config):
     if tokenizer is not None:
         made_by = load_config(ROOT / tokenizer.made_by)
         name = f'iter_{made_by.train_cfg.max_iters}.pth'
-        assert tokenizer.checkpoint == f'work_dirs/{Path(tokenizer.made_by).stem}/{name}'
+        assert tokenizer.checkpoint == f'work_dirs/mmpt/{Path(tokenizer.made_by).stem}/{name}'
         theirs = made_by.model.tokenizer
         assert theirs.get('num_ids') == tokenizer.get('num_ids')

@@ -36,7 +36,7 @@ def command(monkeypatch, capfd, tmp_path):
 
 def test_missing_tokenizer_is_said_before_data_are_made(command, tmp_path):
     said = command('train', ROOT / 'configs/mmpt/pretrain_synthetic.py')
-    assert "The tokenizer checkpoint 'work_dirs/tokenizer_synthetic/iter_196650.pth'" in said
+    assert "The tokenizer checkpoint 'work_dirs/mmpt/tokenizer_synthetic/iter_196650.pth'" in said
     assert '`python tools/train.py configs/mmpt/tokenizer_synthetic.py` makes it' in said
     assert not (tmp_path / 'data').exists()
 

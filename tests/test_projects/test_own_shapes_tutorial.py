@@ -38,7 +38,7 @@ SMALLER = {
     ),
     'tools/train.py configs/mmpt/pretrain_folder.py': (
         *('--cfg-options', *TRAIN, *OWN, *VAL, 'custom_hooks.1.interval=2'),
-        'model.tokenizer.checkpoint=work_dirs/quickstart_tokenizer/iter_2.pth',
+        'model.tokenizer.checkpoint=work_dirs/mmpt/quickstart_tokenizer/iter_2.pth',
     ),
     'tools/test.py': ('--cfg-options', *VAL),
     'tools/benchmarks/real_shapes.py': (),

@@ -130,3 +130,16 @@ def test_slurm_command_and_environment(tmp_path, monkeypatch):
     with process_group('slurm'):
         assert is_distributed() and get_world_size() == 1 and os.environ['MASTER_PORT'] == '24711'
     assert not is_distributed()
+
+
+@pytest.mark.parametrize(
+    ('config', 'folder'),
+    [
+        ('configs/mmpt/pretrain_shapenet.py', 'work_dirs/mmpt/pretrain_shapenet'),
+        ('configs/point_mae/pretrain_shapenet.py', 'work_dirs/point_mae/pretrain_shapenet'),
+        ('/elsewhere/mine.py', 'work_dirs/mine'),
+    ],
+)
+def test_every_config_has_a_work_dir_of_its_own(config, folder):
+    path = config if config.startswith('/') else ROOT / config
+    assert str(launch._default_work_dir(str(path))) == folder

@@ -24,7 +24,7 @@ model = dict(
         type='DiscreteVAE',
         num_ids=num_ids,
         group_size=32,
-        checkpoint='work_dirs/tokenizer_shapenet/iter_196650.pth',
+        checkpoint='work_dirs/mmpt/tokenizer_shapenet/iter_196650.pth',
         made_by='configs/mmpt/tokenizer_shapenet.py',
     ),
     masking=dict(type='BlockMasking', ratio=(0.25, 0.45), per_sample=True),

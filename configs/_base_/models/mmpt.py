@@ -24,7 +24,7 @@ tokenizer = dict(
     type='DiscreteVAE',
     num_ids=num_ids,
     group_size=group_size,
-    checkpoint='work_dirs/tokenizer_shapenet/iter_196650.pth',
+    checkpoint='work_dirs/mmpt/tokenizer_shapenet/iter_196650.pth',
     made_by='configs/mmpt/tokenizer_shapenet.py',
 )
 model = dict(
