@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmpt.engine.distributed import unwrap
 from mmpt.registry import HOOKS
 from mmpt.utils.checkpoint import match_state_dict, model_state, require_match
-from mmpt.utils.errors import CheckpointError, ConfigError
+from mmpt.utils.errors import CheckpointError
 from mmpt.utils.io import AtomicLocalBackend, atomic_write, remove_leftovers
 
 __all__ = ['AtomicCheckpointHook']
@@ -63,13 +63,7 @@ class AtomicCheckpointHook(CheckpointHook):
         elif self.out_dir != runner.work_dir:
             self.out_dir = os.path.join(self.out_dir, os.path.basename(os.path.normpath(runner.work_dir)))
         runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
-        summed = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-        if not self.by_epoch and self.interval > 0 and self.interval % summed:
-            raise ConfigError(
-                f'default_hooks.checkpoint.interval={self.interval} falls between two updates, expected a multiple of '
-                f'optim_wrapper.accumulative_counts={summed}: a sum of gradients is in no checkpoint, so that a '
-                'resumed run would differ.'
-            )
+        self._end_with_updates(runner)
         self.file_backend = _LateRemoval()
         info = runner.message_hub.runtime_info
         if self.save_best and len(self.key_indicators) == 1:
@@ -80,6 +74,15 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             os.makedirs(self.out_dir, exist_ok=True)
             remove_leftovers(self.out_dir)
+
+    def _end_with_updates(self, runner: Runner) -> None:
+        """Save behind updates alone: the parts of an accumulated gradient are in no checkpoint."""
+        summed = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if not self.by_epoch and self.interval > 0 and self.interval % summed:
+            asked, self.interval = self.interval, max(self.interval // summed, 1) * summed
+            runner.logger.info(
+                f'A checkpoint every {self.interval} iterations, not every {asked}: {summed} of them are one update.'
+            )
 
     def _if_ours(self, path: Any) -> str | None:
         folder = os.path.abspath(self.out_dir)
