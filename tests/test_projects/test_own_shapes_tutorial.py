@@ -127,7 +127,7 @@ def test_the_commands_leave_what_the_page_says(workplace):
     packed = folder / 'data' / 'packed' / 'own_shapes'
     counts = [json.loads((packed / split / 'pack.json').read_text())['num_shapes'] for split in ('train', 'test')]
     assert counts == [30, 6]
-    assert (folder / 'work_dirs' / 'pretrain_folder' / 'iter_2.pth').is_file()
+    assert (folder / 'work_dirs' / 'mmpt' / 'pretrain_folder' / 'iter_2.pth').is_file()
     train = printed['tools/train.py configs/mmpt/pretrain_folder.py']
     for said in ('task/tlr', 'task/plr', 'task/mcl', 'probe/knn', 'probe/svm'):
         assert said in train
