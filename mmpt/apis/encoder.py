@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmpt.registry import ENCODERS
 from mmpt.utils.checkpoint import Match, match_state_dict, model_state
-from mmpt.utils.config import check_cfg_types
+from mmpt.utils.config import check_encoder_cfg
 from mmpt.utils.errors import CheckpointError
 
 from .models import get_model, list_models
@@ -108,17 +108,7 @@ def _from_origin(
 
 
 def _build(cfg: dict[str, Any], path: str | Path) -> nn.Module:
-    try:
-        check_cfg_types(cfg, [ENCODERS])
-    except CheckpointError as error:
-        raise CheckpointError(
-            f'{path}: {error} If it is an encoder of your own, import the module that registers it first.'
-        ) from error
-    registered = ENCODERS.module_dict.get(str(cfg.get('type')).removeprefix('mmpt.'))
-    # Every point encoder says whether it can be masked. What does not, such as the image encoders, may take arguments
-    # that read further files.
-    if not hasattr(registered, 'supports_masking'):
-        raise CheckpointError(f'{path} describes {cfg.get("type")!r}, which is not an encoder of points.')
+    check_encoder_cfg(cfg, path)
     try:
         return ENCODERS.build(copy.deepcopy(cfg))
     except (TypeError, ValueError) as error:

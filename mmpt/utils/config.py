@@ -22,7 +22,7 @@ import mmpt.registry
 from .errors import CheckpointError, ConfigError
 from .setup import register_all_modules
 
-__all__ = ['check_cfg_types', 'check_options', 'check_types', 'load_config', 'parse_options']
+__all__ = ['check_cfg_types', 'check_encoder_cfg', 'check_options', 'check_types', 'load_config', 'parse_options']
 
 # Keys under which a `type` is not the name of a class.
 _NOT_BUILT = ('clip_grad', 'metainfo')
@@ -196,6 +196,29 @@ def check_cfg_types(cfg: Any, registries: Iterable[Registry]) -> None:
     register_all_modules()
     names = {name for registry in registries for name in registry.module_dict}
     _check_plain(plain, names, {registry.scope for registry in registries})
+
+
+def check_encoder_cfg(cfg: Any, source: str | Path) -> None:
+    """Stop unless what a checkpoint says of its encoder is plain data and names a registered encoder of points.
+
+    Args:
+        cfg (Any): ``meta['encoder_cfg']``.
+        source (str | Path): the checkpoint, for the sentence.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    try:
+        check_cfg_types(cfg, [mmpt.registry.ENCODERS])
+    except CheckpointError as error:
+        raise CheckpointError(
+            f'{source}: {error} If it is an encoder of your own, import the module that registers it first.'
+        ) from error
+    registered = mmpt.registry.ENCODERS.module_dict.get(str(cfg.get('type')).removeprefix('mmpt.'))
+    # Every point encoder says whether it can be masked. What does not, such as the image encoders, may take arguments
+    # that read further files.
+    if not hasattr(registered, 'supports_masking'):
+        raise CheckpointError(f'{source} describes {cfg.get("type")!r}, which is not an encoder of points.')
 
 
 def _check_plain(value: Any, names: set[str], scopes: set[str]) -> None:

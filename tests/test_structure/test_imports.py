@@ -30,6 +30,14 @@ ALLOWED = {
     'mmpt.models.tokenizers': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers'},
     'mmpt.models.decoders': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers'},
     'mmpt.models.heads': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.models.layers', 'mmpt.models.losses'},
+    'mmpt.models.downstream': {
+        'mmpt.registry',
+        'mmpt.structures',
+        'mmpt.ops',
+        # What a checkpoint says of its encoder.
+        'mmpt.utils',
+        *(f'mmpt.models.{part}' for part in ('layers', 'losses', 'decoders')),
+    },
     # For features that are kept on disk.
     'mmpt.models.teachers': {'mmpt.registry', 'mmpt.utils.io'},
     'mmpt.models.data_preprocessors': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops'},
