@@ -90,8 +90,7 @@ def test_pictures_may_be_on_one_rank_or_nowhere(small, tmp_path, monkeypatch):
             assert own.keys() == theirs.keys()
             largest = max(float(value.abs().max()) for value in own.values())
             for key, value in own.items():
-                # What a batch norm behind it takes away again is rounding alone.
-                size = max(float(value.abs().max()), 1e-2 * largest)
+                size = largest if key in two_ranks.CANCELLED else max(float(value.abs().max()), 1e-2 * largest)
                 difference = float((theirs[key] - value).abs().max())
                 assert difference <= size * (1e-4, 1e-3)[step], (case, key, step, difference, size)
             seen = [bool(own[key].any()) for key in own if key.startswith('image_encoder.')]

@@ -21,7 +21,7 @@ from mmpt.utils.checkpoint import latest_checkpoint
 from mmpt.utils.config import load_config
 
 # What a batch norm behind them takes away again.
-CANCELLED = {f'encoder.patch_embed.linear{i}.bias' for i in (1, 2, 3)} | {'heads.mcl.projector.0.bias'}
+CANCELLED = {*two_ranks.CANCELLED, 'heads.mcl.projector.0.bias'}
 STEPS = 3
 
 
@@ -29,8 +29,8 @@ STEPS = 3
 def one_norm(monkeypatch):
     """One process, too, normalises by mmpt's arithmetic.
 
-    torch's CPU kernel, which is faster and serves a single process, rounds ten times as coarsely: against float64, the
-    gradients of the small model are off by 5e-5 of their size with it and by 4e-6 with ours.
+    torch's CPU kernel, which is faster and serves a single process, rounds more coarsely, and by how much hangs on the
+    processor. tests/test_models/test_norm.py compares the two where rounding is small.
     """
     monkeypatch.setattr(norm, '_torch_can', lambda module, x: not module.training)
 
@@ -96,6 +96,8 @@ def exact(small):
     cfg = load_config(small)
     cfg.model.encoder.update(drop_path=0.0, init='default')
     cfg.model.decoder.drop_path = 0.0
+    # Which points FPS and kNN choose in a predicted cloud hangs on the last bit of float32; the 20 steps above have it.
+    cfg.model.heads.mcl.views = ['masked', 'full']
     return cfg
 
 
@@ -123,11 +125,3 @@ def test_a_rank_without_images_is_part_of_one_process(small, ranks, case, one_no
         for key in (key for key in log if key.startswith('grad_norm/')):
             assert first[key] == second[key] == pytest.approx(log[key], rel=1e-4), key
     assert 'grad_norm/mcl' in logs[0]
-
-
-def test_the_norm_of_torch_gives_the_same_gradients_to_its_own_rounding(small, ranks):
-    gradients, _, _ = two_ranks.run(exact(small), 'everywhere', 1)
-    for key, value in gradients[0].items():
-        if key not in CANCELLED:
-            difference = (ranks[0]['everywhere'][0][0][key] - value).abs().max()
-            assert difference <= 1e-3 * value.abs().max(), key

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from mmpt.models.layers import BatchNorm
 from mmpt.models.pretrainers.images import image_features
 from mmpt.models.pretrainers.rebuild import rebuild_cloud
 from mmpt.structures import Reconstruction
@@ -386,15 +385,3 @@ def test_tokenizer_of_another_architecture_is_named(model_cfg, build, tmp_path):
     model_cfg['tokenizer']['embed_dim'] = 24
     with pytest.raises(ValueError, match='another architecture'):
         build(model_cfg).init_weights()
-
-
-def test_norm_over_unequal_and_empty_rows_is_plain_batch_norm():
-    """The path of several processes, run in one: same values and statistics as torch's own."""
-    from mmpt.models.layers.norm import _over_all_ranks
-
-    ours, plain, x = BatchNorm(5).train(), torch.nn.BatchNorm1d(5).train(), torch.randn(9, 5)
-    torch.testing.assert_close(_over_all_ranks(ours, x), plain(x), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(ours.running_var, plain.running_var)
-    before = ours.running_mean.clone()
-    assert _over_all_ranks(ours, torch.zeros(0, 5)).shape == (0, 5)
-    assert torch.equal(ours.running_mean, before)

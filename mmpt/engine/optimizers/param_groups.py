@@ -57,7 +57,8 @@ class ParamGroupConstructor:
         if cfg['type'] in _FUSED and 'foreach' not in cfg and 'fused' in inspect.signature(known).parameters:
             cfg.setdefault('fused', True)
         optimizer = OPTIMIZERS.build({**cfg, 'params': groups})
-        self.wrapper_cfg.setdefault('type', 'GuardedOptimWrapper')
+        # With its scope, for a process whose default scope is another one.
+        self.wrapper_cfg.setdefault('type', 'mmpt.GuardedOptimWrapper')
         return OPTIM_WRAPPERS.build({**self.wrapper_cfg, 'optimizer': optimizer})
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
