@@ -341,8 +341,15 @@ def test_kill_9_in_the_middle_and_again_gives_the_same_bytes(tmp_path, pack, mon
         process = subprocess.Popen([sys.executable, str(SCRIPT), *options, '--workers', '2'], cwd=killed, env=env)
         while not (killed / 'packed' / 'train' / f'shard-{wanted:05d}.bin').exists() and process.poll() is None:
             time.sleep(0.001)
+        tasks = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+        workers = tasks.read_text().split() if tasks.exists() else []
         process.kill()
         assert process.wait(60) == -signal.SIGKILL
+        # Workers do not outlive it; without /proc there is nothing to look at.
+        end = time.monotonic() + 20
+        while any(Path(f'/proc/{worker}').exists() for worker in workers):
+            assert time.monotonic() < end, workers
+            time.sleep(0.05)
     assert not json.loads((killed / 'packed' / 'train' / 'pack.json').read_text())['complete']
     monkeypatch.chdir(killed)
     code, _, err = pack(*options, workers=2)

@@ -9,11 +9,13 @@ was stopped goes on where it was when the same command is run again. docs/datase
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import operator
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,15 @@ class Bad(NamedTuple):
     """A shape that could not be read, and the sentence that says why."""
 
     reason: str
+
+
+def end_with_the_parent(_worker: int) -> None:
+    """Where the system can, end a worker when its parent is killed.
+
+    Its siblings keep the pipe open that nobody reads any more, so that it would wait for ever.
+    """
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Records:
@@ -226,6 +237,7 @@ def pack(part: Part, folder: Path, args: argparse.Namespace, command: list[str])
             num_workers=min(args.workers, total - before),
             collate_fn=as_it_is,
             prefetch_factor=4 if min(args.workers, total - before) else None,
+            worker_init_fn=end_with_the_parent,
         )
         progress = Progress(total, before)
         for index, record, label in loader:
