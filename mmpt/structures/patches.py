@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 __all__ = ['Mask', 'Patches', 'Reconstruction', 'Tokens']
@@ -51,13 +52,16 @@ class Tokens(NamedTuple):
         patch (Tensor): (B, V, C) one token per visible patch, after the final norm.
         centers (Tensor): (B, V, 3) the centres of those patches.
         globals (dict[str, Tensor]): named global tokens, each (B, C), for example ``cls``.
-        levels (tuple[Tensor, ...]): tokens of earlier layers or finer scales, each (B, V_l, C_l).
+        levels (tuple[Tensor, ...]): tokens of earlier layers or finer scales, each (B, V_l, C_l), after a norm.
+        level_centers (tuple[Tensor, ...]): (B, V_l, 3) each, of levels that are finer scales; empty where all levels
+            are of the patches of ``centers``.
     """
 
     patch: Tensor
     centers: Tensor
     globals: dict[str, Tensor]
     levels: tuple[Tensor, ...] = ()
+    level_centers: tuple[Tensor, ...] = ()
 
     def pools(self) -> dict[str, Tensor]:
         """Every vector of a whole cloud: ``max`` and ``mean`` over patch tokens, and the global tokens by name.
@@ -66,6 +70,17 @@ class Tokens(NamedTuple):
             dict[str, Tensor]: each (B, C).
         """
         return {'max': self.patch.amax(1), 'mean': self.patch.mean(1), **self.globals}
+
+    def places(self) -> list[tuple[Tensor, Tensor]]:
+        """What a task that answers for every point reads: features and where they are, once for every set of centres.
+
+        Returns:
+            list[tuple[Tensor, Tensor]]: (B, V, C) and (B, V, 3). Levels of the same patches are concatenated; of an
+            encoder without levels, the tokens themselves; of finer scales, one pair each, and the tokens behind them.
+        """
+        if self.level_centers:
+            return [*zip(self.levels, self.level_centers), (self.patch, self.centers)]
+        return [(torch.cat(self.levels, dim=-1) if self.levels else self.patch, self.centers)]
 
 
 class Reconstruction(NamedTuple):

@@ -68,11 +68,23 @@ def test_shared_embedding_gives_the_same_tokens():
     assert torch.equal(encoder(patches, None, encoder.embed(patches)).patch, encoder(points).patch)
 
 
-def test_levels_are_block_outputs():
-    encoder = _encoder(levels=(0, 1))
+def test_levels_are_block_outputs_after_the_final_norm():
+    encoder, kept = _encoder(levels=(0, 1)), []
+    encoder.blocks[0].register_forward_hook(lambda module, inputs, output: kept.append(output))
     tokens = encoder(torch.randn(2, 64, 3))
-    assert len(tokens.levels) == 2
-    torch.testing.assert_close(encoder.norm(tokens.levels[1]), tokens.patch)
+    # The class token stands in front and is no level's.
+    torch.testing.assert_close(tokens.levels[0], encoder.norm(kept[0])[:, 1:])
+    assert torch.equal(tokens.levels[1], tokens.patch)
+    ((features, centers),) = tokens.places()
+    assert torch.equal(features, torch.cat(tokens.levels, -1)) and centers is tokens.centers
+    assert features.shape[-1] == encoder.places_dim
+
+
+@pytest.mark.parametrize(('depth', 'levels'), [(12, (3, 7, 11)), (4, (0, 1, 3)), (3, (0, 1, 2)), (1, (0,))])
+def test_a_number_of_levels_is_spread_over_the_blocks(depth, levels):
+    encoder = _encoder(depth=depth)
+    encoder.spread_levels(3)
+    assert encoder.levels == levels and encoder.places_dim == len(levels) * encoder.dim
 
 
 def test_normals_are_read_when_asked_for():

@@ -180,6 +180,17 @@ def test_levels_are_zero_exactly_where_patches_are_hidden():
         assert torch.equal(~level.any(-1), hides.hidden)
 
 
+def test_every_scale_is_a_place_of_its_own():
+    encoder = encoder_of()
+    patches = encoder.group(clouds())
+    tokens = encoder(patches)
+    places = tokens.places()
+    assert all(torch.equal(place[0], level) for place, level in zip(places, (*tokens.levels, tokens.patch)))
+    centers = (patches.finer.finer.centers, patches.finer.centers, patches.centers)
+    assert all(torch.equal(place[1], where) for place, where in zip(places, centers))
+    assert sum(features.shape[-1] for features, _ in places) == encoder.places_dim
+
+
 def test_nothing_hidden_is_the_whole_cloud_but_for_strays():
     encoder = encoder_of(strays=True)
     patches = encoder.group(clouds())

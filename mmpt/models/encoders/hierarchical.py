@@ -129,6 +129,11 @@ class HierarchicalPointTransformer(nn.Module):
         if init == 'trunc_normal':
             self.apply(init_trunc_normal)
 
+    @property
+    def places_dim(self) -> int:
+        """Channels of :meth:`Tokens.places <mmpt.structures.Tokens.places>`, all together."""
+        return self.dim + sum(self.scales[level].dim for level in self.levels)
+
     def group(self, points: Tensor) -> Patches:
         """Cut (B, N, 3 + F) points into the patches of all scales.
 
@@ -169,7 +174,7 @@ class HierarchicalPointTransformer(nn.Module):
         Returns:
             Tokens: (B, V, C) tokens of the visible patches of the coarsest scale after the norm, with their centres.
             ``levels`` holds, for every scale asked for, (B, G, C) tokens of **all** its patches after a norm, zeros
-            where a patch is hidden.
+            where a patch is hidden; ``level_centers`` their centres.
 
         Raises:
             ValueError: samples hide unequally many patches, or the patches are of other scales.
@@ -202,7 +207,8 @@ class HierarchicalPointTransformer(nn.Module):
                     normed = torch.zeros_like(tokens).scatter(1, place, normed)
                 levels.append((number, normed))
         asked = dict(levels)
-        return Tokens(self.norm(rows), centers, {}, tuple(asked[level] for level in self.levels))
+        places = tuple(scales[level].centers for level in self.levels)
+        return Tokens(self.norm(rows), centers, {}, tuple(asked[level] for level in self.levels), places)
 
     def _attend(self, number: int, tokens: Tensor, centers: Tensor, real: Tensor | None = None) -> Tensor:
         """The blocks of one scale on (B, L, C); ``real`` (B, L) says which rows others may attend to."""

@@ -23,7 +23,7 @@ class PatchEncoder(nn.Module):
         group_size (int): S points of a patch.
         dim (int): C.
         depth (int): transformer blocks.
-        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
+        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``, after the final norm.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
         init (str): ``'trunc_normal'`` or ``'default'``; checked here, applied by the subclass.
         patch_dim (int | None): channels that the mini-PointNet gives, brought to C by one more linear layer
@@ -64,6 +64,16 @@ class PatchEncoder(nn.Module):
         self.patch_embed = PatchEmbed(in_channels, patch_dim or dim, tuple(patch_widths))
         self.reduce = nn.Linear(patch_dim, dim) if patch_dim else None
         self.position = PositionEmbed(dim)
+
+    @property
+    def places_dim(self) -> int:
+        """Channels of :meth:`Tokens.places <mmpt.structures.Tokens.places>`, all together."""
+        return self.dim * max(1, len(self.levels))
+
+    def spread_levels(self, count: int) -> None:
+        """Return the tokens of so many blocks as ``levels``: evenly spaced, the last one included, all at the most."""
+        count = min(count, self.depth)
+        self.levels = tuple((number + 1) * self.depth // count - 1 for number in range(count))
 
     def group(self, points: Tensor) -> Patches:
         """Cut (B, N, 3 + F) points into this encoder's patches; only the channels it was built for are read.

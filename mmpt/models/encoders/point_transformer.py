@@ -34,7 +34,7 @@ class PointTransformer(PatchEncoder):
         drop_path (float): stochastic depth of the last block.
         cls_token (bool): carry one global token, returned as ``globals['cls']``.
         mask_token (bool): hidden patches become a learned token instead of being left out.
-        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
+        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``, after the final norm.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
         patch_dim (int | None): channels that the mini-PointNet gives, brought to C by one more linear layer
             (Point-BERT); None for a mini-PointNet of C channels without that layer (Point-MAE).
@@ -98,8 +98,8 @@ class PointTransformer(PatchEncoder):
             batch = tokens.shape[0]
             tokens = torch.cat([self.cls_token.expand(batch, -1, -1), tokens], dim=1)
             position = torch.cat([self.cls_pos.expand(batch, -1, -1), position], dim=1)
-        tokens, levels = self.blocks(tokens, position, self.levels)
-        tokens = self.norm(tokens)
+        tokens, outputs = self.blocks(tokens, position, self.levels)
+        tokens, levels = self.norm(tokens), [self.norm(output) for output in outputs]
         if self.cls_token is None:
             return Tokens(tokens, centers, {}, tuple(levels))
         return Tokens(tokens[:, 1:], centers, {'cls': tokens[:, 0]}, tuple(level[:, 1:] for level in levels))

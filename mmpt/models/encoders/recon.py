@@ -64,7 +64,7 @@ class ReConTransformer(PatchEncoder):
         global_tokens (Sequence[str]): names of the global tokens, each with a position of its own
             (``<name>_token``, ``<name>_pos``); the keys of ``Tokens.globals``.
         detach_local (bool): global tokens read the patch tokens without gradient.
-        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``.
+        levels (tuple[int, ...]): blocks whose patch tokens are returned as ``Tokens.levels``, after the final norm.
         patch_widths (tuple[int, int, int]): widths of the mini-PointNet.
         init (str): as in :class:`PointTransformer`.
     """
@@ -131,7 +131,7 @@ class ReConTransformer(PatchEncoder):
         for index, block in enumerate(self.blocks):
             tokens, local = block(tokens + token_position, local + position, self.detach_local)
             if index in self.levels:
-                levels.append(local)
+                levels.append(self.norm(local))
         tokens = self.norm(tokens)
         named = dict(zip(self.global_tokens, tokens.unbind(1)))
         return Tokens(self.norm(local), centers, named, tuple(levels))

@@ -155,9 +155,15 @@ class Views:
             anchors += [tokens.patch, *tokens.globals.values()]
         sizes = [len(cloud) for cloud in clouds]
         globals_ = {name: value.split(sizes) for name, value in tokens.globals.items()}
-        levels = [level.split(sizes) for level in tokens.levels]
+        levels, places = ([level.split(sizes) for level in part] for part in (tokens.levels, tokens.level_centers))
         return tuple(
-            Tokens(patch, centers, {k: v[i] for k, v in globals_.items()}, tuple(level[i] for level in levels))
+            Tokens(
+                patch,
+                centers,
+                {name: value[i] for name, value in globals_.items()},
+                tuple(level[i] for level in levels),
+                tuple(place[i] for place in places),
+            )
             for i, (patch, centers) in enumerate(zip(tokens.patch.split(sizes), tokens.centers.split(sizes)))
         )
 
