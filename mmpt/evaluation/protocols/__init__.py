@@ -4,6 +4,7 @@ from .codebook import CodebookUse, codebook_use
 from .features import check_parts, compose_features
 from .knn import knn_accuracy, knn_predict
 from .protocol import PRESETS, ProbeScores, Protocol, probe
+from .retrieval import RetrievalProtocol, RetrievalScores, class_prototypes, nearest_prototype, retrieve
 from .summary import Spread, spread
 from .svm import C_GRID, C_RULES, SvmResult, linear_svm
 
@@ -14,14 +15,19 @@ __all__ = [
     'CodebookUse',
     'ProbeScores',
     'Protocol',
+    'RetrievalProtocol',
+    'RetrievalScores',
     'Spread',
     'SvmResult',
     'check_parts',
+    'class_prototypes',
     'codebook_use',
     'compose_features',
     'knn_accuracy',
     'knn_predict',
     'linear_svm',
+    'nearest_prototype',
     'probe',
+    'retrieve',
     'spread',
 ]

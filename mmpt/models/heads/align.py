@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmpt.models.layers import gather_rows, pool_tokens, rank_and_world, share_of_global_mean
 from mmpt.registry import HEADS, LOSSES
+from mmpt.structures import Tokens
 
 from .base import Head
 from .matching import matching_accuracy
@@ -60,6 +61,15 @@ class AlignHead(Head):
         self.needs = (*(self.sources[side] for side in sides), 'image_rows', 'has_image')
         self.projectors = nn.ModuleDict({side: projector(widths[side], hidden_dim, out_dim) for side in sides})
         self.criterion = LOSSES.build(loss or {'type': 'InfoNCELoss'})
+        self.joint_space = {'points', 'image'} <= set(sides)
+
+    def embed_points(self, tokens: Tokens) -> Tensor:
+        """(B, out_dim) of the whole cloud alone, where training projects a view."""
+        return self.projectors['points'](pool_tokens(tokens, self.pooling))
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(R, out_dim) of (R, image_dim) features."""
+        return self.projectors['image'](images)
 
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Every pair's contrast and accuracy, and their mean."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmpt.structures import Tokens
+
 __all__ = ['Head']
 
 
@@ -24,6 +26,16 @@ class Head(nn.Module):
 
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
+    #: Whether clouds and pictures have a space in common here: ``embed_points`` and ``embed_images`` lead to it.
+    joint_space: bool = False
+
+    def embed_points(self, tokens: Tokens) -> Tensor:
+        """(B, D) clouds in the joint space."""
+        raise NotImplementedError
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(R, D) pictures in the joint space, of their (R, E) features."""
+        raise NotImplementedError
 
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Compute the task's loss.

@@ -76,6 +76,15 @@ class MultiModalContrastHead(Head):
         self.criterion = LOSSES.build(loss or {'type': 'NTXentLoss'})
         self.monitor_interval = monitor_interval
         self.joint = joint
+        self.joint_space = self.image_projector is not None
+
+    def embed_points(self, tokens: Tokens) -> Tensor:
+        """(B, out_dim) of the whole cloud, where training projects views."""
+        return self.projector(pool_tokens(tokens, self.pooling))
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(R, out_dim) of (R, image_dim) features."""
+        return self.image_projector(images)
 
     def loss(self, step: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Both contrasts and their accuracies."""
