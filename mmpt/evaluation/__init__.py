@@ -4,13 +4,14 @@ from .comparison import compare_with_controls, comparison_table
 from .controls import control_spread, random_controls, score_encoder
 from .feature_file import FeatureSet, load_features, save_features
 from .features import calibrate_batchnorm, extract_features
-from .metrics import FeatureProbe, SampleMetric, TokenizerProbe
+from .metrics import FeatureProbe, PartIoU, SampleMetric, TokenizerProbe
 from .protocols import PRESETS, Protocol, Spread, spread
 
 __all__ = [
     'PRESETS',
     'FeatureProbe',
     'FeatureSet',
+    'PartIoU',
     'Protocol',
     'SampleMetric',
     'Spread',

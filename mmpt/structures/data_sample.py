@@ -26,6 +26,7 @@ class PointDataSample(BaseDataElement):
 
     * ``label`` (int): the class of the shape, 0-based. Absent where the data have none; never required by ``predict``.
     * ``parts`` (Tensor): (N,) int64, part of every point of ``inputs['points']``, 0-based within the class.
+    * ``predicted_parts`` (Tensor): (N,) int64, the same as a model answers, among the parts of the class alone.
     * ``semantic``, ``instance`` (Tensor): (N,) int64, class and object of every point of a scene, -1 for none.
     * ``inverse``, ``scene_semantic`` (Tensor): (M,) int64, for every point of the whole scene the row of
       ``inputs['points']`` that stands for it, and its class; where ``GridSample(inverse=True)`` ran.

@@ -36,7 +36,7 @@ ALLOWED = {
         'mmpt.ops',
         # What a checkpoint says of its encoder.
         'mmpt.utils',
-        *(f'mmpt.models.{part}' for part in ('layers', 'losses', 'decoders')),
+        *(f'mmpt.models.{part}' for part in ('layers', 'losses', 'heads', 'decoders')),
     },
     # For features that are kept on disk.
     'mmpt.models.teachers': {'mmpt.registry', 'mmpt.utils.io'},

@@ -2,6 +2,7 @@
 
 from .base import SampleMetric
 from .feature_probe import FeatureProbe
+from .part_iou import PartIoU
 from .tokenizer_probe import TokenizerProbe
 
-__all__ = ['FeatureProbe', 'SampleMetric', 'TokenizerProbe']
+__all__ = ['FeatureProbe', 'PartIoU', 'SampleMetric', 'TokenizerProbe']

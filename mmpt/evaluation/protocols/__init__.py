@@ -3,6 +3,7 @@
 from .codebook import CodebookUse, codebook_use
 from .features import check_parts, compose_features
 from .knn import knn_accuracy, knn_predict
+from .parts import PartScores, part_iou, shape_iou
 from .protocol import PRESETS, ProbeScores, Protocol, probe
 from .retrieval import RetrievalProtocol, RetrievalScores, class_prototypes, nearest_prototype, retrieve
 from .summary import Spread, spread
@@ -13,6 +14,7 @@ __all__ = [
     'C_RULES',
     'PRESETS',
     'CodebookUse',
+    'PartScores',
     'ProbeScores',
     'Protocol',
     'RetrievalProtocol',
@@ -27,7 +29,9 @@ __all__ = [
     'knn_predict',
     'linear_svm',
     'nearest_prototype',
+    'part_iou',
     'probe',
     'retrieve',
+    'shape_iou',
     'spread',
 ]

@@ -2,5 +2,6 @@
 
 from .base import DownstreamModel
 from .classifier import PointClassifier
+from .part_segmentor import PartSegmentor
 
-__all__ = ['DownstreamModel', 'PointClassifier']
+__all__ = ['DownstreamModel', 'PartSegmentor', 'PointClassifier']

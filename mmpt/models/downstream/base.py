@@ -111,8 +111,7 @@ class DownstreamModel(BaseModel):
         for sample in samples or [PointDataSample()]:
             if 'label' not in sample:
                 raise ValueError(
-                    f'{type(self).__name__} needs a label to learn from, sample {sample.get("sample_id", "?")!r} has '
-                    'none.'
+                    f'{type(self).__name__} needs the label of every sample, {sample.get("sample_id", "?")!r} has none.'
                 )
         return torch.tensor([int(sample.label) for sample in samples or ()], device=device)
 

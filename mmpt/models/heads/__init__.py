@@ -7,6 +7,7 @@ from .distillation import DistillationHead
 from .momentum_contrast import MomentumContrastHead
 from .multi_modal_contrast import MultiModalContrastHead
 from .point_reconstruction import PointReconstructionHead
+from .segmentation import SegmentationHead
 from .token_reconstruction import TokenReconstructionHead, TokenRegressionHead
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     'MomentumContrastHead',
     'MultiModalContrastHead',
     'PointReconstructionHead',
+    'SegmentationHead',
     'TokenReconstructionHead',
     'TokenRegressionHead',
 ]
