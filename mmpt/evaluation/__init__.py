@@ -3,27 +3,35 @@
 from .comparison import compare_with_controls, comparison_table
 from .controls import control_spread, random_controls, score_encoder
 from .feature_file import FeatureSet, load_features, save_features
-from .features import calibrate_batchnorm, extract_features
+from .features import calibrate_batchnorm, calibrated_batchnorm, extract_features
 from .metrics import FeatureProbe, PartIoU, SampleMetric, TokenizerProbe
-from .protocols import PRESETS, Protocol, Spread, spread
+from .pairs import PairEmbeddings, PairScores, embed_pairs, pair_controls, score_pairs
+from .protocols import PRESETS, Protocol, RetrievalProtocol, Spread, spread
 
 __all__ = [
     'PRESETS',
     'FeatureProbe',
     'FeatureSet',
+    'PairEmbeddings',
+    'PairScores',
     'PartIoU',
     'Protocol',
+    'RetrievalProtocol',
     'SampleMetric',
     'Spread',
     'TokenizerProbe',
     'calibrate_batchnorm',
+    'calibrated_batchnorm',
     'compare_with_controls',
     'comparison_table',
     'control_spread',
+    'embed_pairs',
     'extract_features',
     'load_features',
+    'pair_controls',
     'random_controls',
     'save_features',
     'score_encoder',
+    'score_pairs',
     'spread',
 ]

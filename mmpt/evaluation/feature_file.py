@@ -18,14 +18,15 @@ __all__ = ['FeatureSet', 'load_features', 'save_features']
 
 
 class FeatureSet(NamedTuple):
-    """Features of a labelled data set with the protocol they were made for.
+    """Features of a data set with the protocol they were made for.
 
     Attributes:
         features (ndarray): (N, C) float32, pooled, not standardised.
-        labels (ndarray): (N,) int64.
-        splits (ndarray): (N,) str, ``train`` or ``test``.
+        labels (ndarray): (N,) int64, -1 for none.
+        splits (ndarray): (N,) str, ``train`` or ``test``; empty where the data have no parts.
         ids (ndarray): (N,) str, sample ids.
-        protocol (Protocol): how the logged scores were computed from them.
+        protocol (Protocol): how the features were pooled, and how scores are computed from them.
+        classes (tuple[str, ...]): names of the labels; empty where they have none.
     """
 
     features: NDArray[np.float32]
@@ -33,6 +34,7 @@ class FeatureSet(NamedTuple):
     splits: NDArray[np.str_]
     ids: NDArray[np.str_]
     protocol: Protocol
+    classes: tuple[str, ...] = ()
 
     def part(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Features and labels of one part."""
@@ -58,6 +60,7 @@ def save_features(path: str | os.PathLike[str], data: FeatureSet) -> None:
         splits=data.splits,
         ids=data.ids,
         protocol=np.array(json.dumps(data.protocol.to_dict())),
+        classes=np.array(data.classes, dtype=str),
     )
     atomic_write(buffer.getvalue(), path)
 
@@ -65,9 +68,10 @@ def save_features(path: str | os.PathLike[str], data: FeatureSet) -> None:
 def load_features(path: str | os.PathLike[str]) -> FeatureSet:
     """Read a file of ``save_features``; nothing in it can run code."""
     with np.load(path, allow_pickle=False) as file:
-        missing = sorted({'features', 'labels', 'splits', 'ids', 'protocol'} - set(file.files))
+        missing = sorted({'features', 'labels', 'splits', 'ids', 'protocol', 'classes'} - set(file.files))
         if missing:
             raise KeyError(f'{os.fspath(path)} is not a feature file of mmpt: it lacks {", ".join(missing)}.')
         fields: dict[str, Any] = {name: file[name] for name in ('features', 'labels', 'splits', 'ids')}
         protocol = Protocol(**json.loads(str(file['protocol'])))
-    return FeatureSet(protocol=protocol, **fields)
+        classes = tuple(map(str, file['classes']))
+    return FeatureSet(protocol=protocol, classes=classes, **fields)

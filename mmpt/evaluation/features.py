@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .protocols import compose_features
 
-__all__ = ['calibrate_batchnorm', 'extract_features', 'training_flags_restored']
+__all__ = ['calibrate_batchnorm', 'calibrated_batchnorm', 'extract_features', 'training_flags_restored']
 
 
 def extract_features(
@@ -66,28 +66,43 @@ def calibrate_batchnorm(
         int: how many layers were calibrated.
     """
     encoder = encoder.to(device)
-    norms = [module for module in encoder.modules() if _has_running_statistics(module)]
-    if not norms:
-        return 0
+    with calibrated_batchnorm(encoder) as layers, torch.no_grad():
+        if layers:
+            for batch in _batches(points, batch_size, device):
+                encoder(batch)
+    return layers
+
+
+@contextmanager
+def calibrated_batchnorm(module: nn.Module) -> Iterator[int]:
+    """Set the running statistics of all batch norms to those of what passes the module inside the block.
+
+    Only the norm layers are in train mode there; a norm that nothing passes keeps its statistics.
+
+    Args:
+        module (nn.Module): its training flags are restored.
+
+    Yields:
+        int: how many batch norms it has.
+    """
+    norms = [part for part in module.modules() if _has_running_statistics(part)]
     merged: dict[nn.Module, _Merged] = {norm: _Merged() for norm in norms}
     momenta = [norm.momentum for norm in norms]
     handles = [norm.register_forward_hook(merged[norm].after_forward) for norm in norms]
     try:
-        with training_flags_restored(encoder), torch.no_grad():
-            encoder.eval()
+        with training_flags_restored(module):
+            module.eval()
             for norm in norms:
                 # With momentum 1 the layer itself leaves each batch's statistics in its buffers.
                 norm.train()
                 norm.momentum = 1.0  # type: ignore[assignment]
-            for batch in _batches(points, batch_size, device):
-                encoder(batch)
+            yield len(norms)
     finally:
         for norm, momentum, handle in zip(norms, momenta, handles):
             norm.momentum = momentum
             handle.remove()
     for norm, state in merged.items():
         state.write(norm)
-    return len(norms)
 
 
 class _Merged:

@@ -187,11 +187,11 @@ def test_a_failed_save_keeps_the_older_file(tmp_path, monkeypatch):
 
 def test_a_feature_file_cannot_run_code(tmp_path):
     path = tmp_path / 'evil.npz'
-    np.savez(path, features=np.array([print], dtype=object), labels=0, splits=0, ids=0, protocol='{}')
+    np.savez(path, features=np.array([print], dtype=object), labels=0, splits=0, ids=0, protocol='{}', classes='')
     with pytest.raises(ValueError, match='allow_pickle'):
         load_features(path)
     np.savez(path, features=np.zeros(3))
-    with pytest.raises(KeyError, match='lacks ids, labels'):
+    with pytest.raises(KeyError, match='lacks classes, ids, labels'):
         load_features(path)
 
 

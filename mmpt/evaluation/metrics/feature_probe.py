@@ -100,9 +100,9 @@ class FeatureProbe(SampleMetric):
                 f'FeatureProbe needs a train and a test part in one val data set, but the {missing.pop()} '
                 'part is empty.'
             )
-        return FeatureSet(
-            np.stack(features), np.array(labels), np.array(splits), np.array([n for _, n in rows]), self.protocol
-        )
+        classes = tuple((self.dataset_meta or {}).get('classes') or ())
+        ids = np.array([name for _, name in rows])
+        return FeatureSet(np.stack(features), np.array(labels), np.array(splits), ids, self.protocol, classes)
 
 
 def _build_protocol(

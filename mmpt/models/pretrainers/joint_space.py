@@ -10,10 +10,10 @@ from mmpt.models.heads import Head
 
 from .images import image_features
 
-__all__ = ['embed_pairs']
+__all__ = ['joint_embeddings']
 
 
-def embed_pairs(
+def joint_embeddings(
     encoder: nn.Module, image_encoder: nn.Module | None, heads: Mapping[str, Head], inputs: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Embed whole clouds and the pictures that are there by the first head that has a joint space.

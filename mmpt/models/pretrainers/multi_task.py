@@ -19,7 +19,7 @@ from mmpt.structures import Patches, PointDataSample, Tokens
 
 from .frozen import check_same_embedding, load_frozen_tokenizer
 from .images import offer_images
-from .joint_space import embed_pairs
+from .joint_space import joint_embeddings
 from .rebuild import absolute_patches
 from .step import Step
 from .views import Views, cuts_patches
@@ -334,8 +334,8 @@ class MultiTaskPretrainer(BaseModel):
 
     @torch.no_grad()
     def embed(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Clouds and pictures in the joint space of a head, see :func:`embed_pairs`."""
-        return embed_pairs(self.encoder, self.image_encoder, self.heads, inputs)
+        """Clouds and pictures in the joint space of a head, see :func:`joint_embeddings`."""
+        return joint_embeddings(self.encoder, self.image_encoder, self.heads, inputs)
 
     @torch.no_grad()
     def reconstruct(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
