@@ -14,6 +14,7 @@ from .pcn import PCN
 from .s3dis import S3DIS
 from .scannet import ScanNet
 from .scanobjectnn import ScanObjectNN
+from .several_draws import SeveralDraws
 from .shapenet import ShapeNet
 from .shapenet_completion import ShapeNetCompletion
 from .shapenet_part import ShapeNetPart
@@ -33,6 +34,7 @@ __all__ = [
     'PointCloudFolder',
     'ScanNet',
     'ScanObjectNN',
+    'SeveralDraws',
     'ShapeNet',
     'ShapeNetCompletion',
     'ShapeNetMVCNN',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,9 @@ class PointCloudDataset(Dataset):
         pipeline (Sequence[dict | Callable]): transforms; the last one is normally ``PackInputs``.
         seed (int): of the transforms' draws, from 0.
         stage (int): a second seed, for runs in several stages over the same data.
-        indices (Sequence[int] | int | None): use these shapes only; a number means the first so many. A shape keeps its
-            own index, hence its own draws.
+        indices (Sequence[int] | int | dict | None): use these shapes only; a number means the first so many,
+            ``dict(keep=0, of=10)`` every tenth from the first, ``dict(drop=0, of=10)`` all others, so that a part can
+            be held out. A shape keeps its own index, hence its own draws.
         on_bad_sample (str): what happens where a sample cannot be read. 'raise' stops with a sentence that names the
             file. 'skip' takes another shape in its place, drawn by (seed, epoch, index, stage), so that batches keep
             their size and runs stay repeatable; ``skipped`` of the data sample says why. A run lists them at the end
@@ -78,7 +79,7 @@ class PointCloudDataset(Dataset):
         *,
         seed: int = 0,
         stage: int = 0,
-        indices: Sequence[int] | int | None = None,
+        indices: Sequence[int] | int | Mapping[str, int] | None = None,
         on_bad_sample: str = 'raise',
         packed_root: str | None = None,
         metainfo: dict[str, Any] | None = None,
@@ -96,15 +97,28 @@ class PointCloudDataset(Dataset):
         self.seed, self.stage = seed, stage
         # Set by the engine to the seed of the run, so that runs differ in how the same shapes are cropped and turned.
         self.draw_seed = 0
-        self.indices = range(indices) if isinstance(indices, int) else indices
         self._metainfo = metainfo or {}
         if packed_root is not None:
             self._read_packed(Path(packed_root) / self._metainfo['split'])
+        self.indices = self._every(indices) if isinstance(indices, Mapping) else indices
+        if isinstance(indices, int):
+            self.indices = range(indices)
         outside = [index for index in self.indices or () if not 0 <= index < self.num_shapes()]
         if outside:
             raise IndexError(
                 f'`indices` of {type(self).__name__} ask for shape {outside[0]}, but it has {self.num_shapes()} shapes.'
             )
+
+    def _every(self, rule: Mapping[str, int]) -> Sequence[int]:
+        """Every so-manieth shape, or all others."""
+        of, keep, drop = (rule.get(key) for key in ('of', 'keep', 'drop'))
+        which = drop if keep is None else keep
+        if len(rule) != 2 or not (isinstance(of, int) and isinstance(which, int) and 0 <= which < of):
+            raise ValueError(
+                f'{type(self).__name__}(indices={dict(rule)}): expected dict(keep=k, of=n) or dict(drop=k, of=n) with '
+                '0 <= k < n.'
+            )
+        return [index for index in range(self.num_shapes()) if (index % of == which) == (drop is None)]
 
     def _read_packed(self, folder: Path) -> None:
         """Let the shards answer what the subclass would ask its files."""
@@ -141,6 +155,13 @@ class PointCloudDataset(Dataset):
     def label(self, index: int) -> int | None:
         """The class of shape ``index`` (counted over all shapes); override where that needs no :meth:`load_info`."""
         return self.load_info(index).get('label')
+
+    def missing_classes(self) -> tuple[str, ...]:
+        """Names of the classes without a shape among those in use; none where there are no classes or labels."""
+        classes = self._metainfo.get('classes') or ()
+        chosen = range(self.num_shapes()) if self.indices is None else self.indices
+        there = {self.label(int(index)) for index in chosen} if classes else set()
+        return tuple(name for label, name in enumerate(classes) if label not in there) if there - {None} else ()
 
     @property
     def metainfo(self) -> dict[str, Any]:

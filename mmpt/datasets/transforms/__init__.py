@@ -11,7 +11,7 @@ from .packing import PackInputs
 from .point_colors import ContrastPointColors, DropPointColors, JitterPointColors, ShiftPointColors
 from .projection import ProjectPoints, project
 from .rendering import RenderViews, draw_cameras, render_views
-from .sampling import FirstPoints, PickViews, PointDropout, RandomSample
+from .sampling import FarthestPoints, FirstPoints, PickViews, PointDropout, RandomSample
 from .scenes import CentreFloor, CropBlock, CropSphere, FlipXY, GridSample
 from .views import MultiView
 
@@ -26,6 +26,7 @@ __all__ = [
     'CropSphere',
     'CropViewpoint',
     'DropPointColors',
+    'FarthestPoints',
     'FirstPoints',
     'FlipXY',
     'GridSample',
