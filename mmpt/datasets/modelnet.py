@@ -61,8 +61,8 @@ class ModelNet(PointCloudDataset):
     about y by their authors' "up direction" augmentation.
 
     The rows of a ``.dat`` file are in the order in which farthest point sampling took them, so that its first 1,024
-    rows are the sample of 1,024; its samples say so by ``farthest_first``. Those of text and h5 files have no order that
-    is known. ``metainfo['source']`` says which was read: 'fps_8192', 'text' or 'h5'.
+    rows are the sample of 1,024; the samples say so by ``farthest_first``. Those of text and h5 files have no order
+    that is known. ``metainfo['source']`` says which was read: 'fps_8192', 'text' or 'h5'.
 
     A ``.dat`` and an h5 file are laid out for reading by row once, into ``<file>.mapped`` (see
     :class:`~mmpt.datasets.rowmap.RowMap`); a ``.dat`` is unpickled without running code from it.
