@@ -2,7 +2,8 @@
 
 from .contact_sheet import SheetItem, save_sheet
 from .figures import save_curves, save_scores
-from .hooks import ReconstructionPictures
+from .hooks import PartPictures, ReconstructionPictures
+from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
 from .report import Code, Curves, Picture, Section, Table, Text, write_report
 from .scalars import Curve, read_scalars
@@ -11,6 +12,8 @@ __all__ = [
     'Code',
     'Curve',
     'Curves',
+    'PartItem',
+    'PartPictures',
     'Picture',
     'ReconstructionItem',
     'ReconstructionPictures',
@@ -18,6 +21,7 @@ __all__ = [
     'SheetItem',
     'Table',
     'Text',
+    'draw_parts',
     'draw_reconstruction',
     'read_scalars',
     'save_curves',

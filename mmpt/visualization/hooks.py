@@ -19,10 +19,11 @@ from torch import Tensor
 from mmpt.evaluation.features import training_flags_restored
 from mmpt.registry import HOOKS
 
+from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction
 from .style import figure_to_array, save_figure
 
-__all__ = ['ReconstructionPictures']
+__all__ = ['PartPictures', 'ReconstructionPictures']
 
 
 @HOOKS.register_module()
@@ -94,6 +95,44 @@ class ReconstructionPictures(Hook):
         names += [''] * (len(result['input']) - len(names))
         columns = (result['input'], result['visible'], result['reconstructed'], names)
         return [ReconstructionItem(*row) for row in zip(*columns)]
+
+
+@HOOKS.register_module()
+class PartPictures(Hook):
+    """Draws true and predicted parts of the first shapes of every val loop, in training and in ``tools/test.py``.
+
+    The pictures go to ``<work_dir>/pictures/parts_<iteration>.png`` and to the visualizer (TensorBoard).
+
+    Args:
+        num_samples (int): rows of a picture.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, num_samples: int = 4) -> None:
+        if num_samples < 1:
+            raise ValueError(f'PartPictures need samples of at least 1, not {num_samples}.')
+        self.num_samples = num_samples
+        self._items: list[PartItem] = []
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Begin anew."""
+        self._items = []
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Keep a shape until there are enough; one without true parts is left out."""
+        for points, sample in zip(data_batch['inputs']['points'], outputs):
+            if len(self._items) < self.num_samples and 'parts' in sample:
+                parts = (sample.parts.cpu().numpy(), sample.predicted_parts.cpu().numpy())
+                name = f'{sample.get("class_name", "")} {sample.get("sample_id", "")}'
+                self._items.append(PartItem(_to_numpy(points[:, :3]), *parts, name.strip()))
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Draw."""
+        if self._items and is_main_process():
+            figure = draw_parts(self._items)
+            save_figure(os.path.join(runner.work_dir, 'pictures', f'parts_{runner.iter:06d}.png'), figure)
+            runner.visualizer.add_image('parts', figure_to_array(figure), runner.iter)
 
 
 def _to_numpy(value: Tensor) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .style import AXIS_GREY, CLOUD_COLORS, new_figure, save_figure
 
-__all__ = ['ReconstructionItem', 'draw_cloud', 'draw_reconstruction', 'save_reconstruction']
+__all__ = ['ReconstructionItem', 'draw_cloud', 'draw_points', 'draw_reconstruction', 'save_reconstruction']
 
 
 class ReconstructionItem(NamedTuple):
@@ -117,10 +117,29 @@ def draw_cloud(axis: Any, clouds: Sequence[tuple[NDArray[Any], str]], view: _Vie
     """
     from matplotlib.colors import to_rgb
 
-    view = view or _View.of(clouds[0][0])
-    across, up, near = view.project(np.concatenate([cloud for cloud, _ in clouds])).T
+    points = np.concatenate([cloud for cloud, _ in clouds])
     color = np.concatenate([np.tile(to_rgb(CLOUD_COLORS[role]), (len(cloud), 1)) for cloud, role in clouds])
     faint = np.concatenate([np.full(len(cloud), 0.45 if role == 'context' else 1.0) for cloud, role in clouds])
+    draw_points(axis, points, color, faint, view or _View.of(clouds[0][0]))
+
+
+def draw_points(
+    axis: Any,
+    points: NDArray[Any],
+    color: NDArray[Any],
+    faint: NDArray[Any] | float = 1.0,
+    view: _View | None = None,
+) -> None:
+    """Draw points in colours of their own into one panel; near points hide far ones, which are smaller and fainter.
+
+    Args:
+        axis (Axes): the panel.
+        points (ndarray): (N, 3) in a y-up frame.
+        color (ndarray): (N, 3) RGB in [0, 1].
+        faint (ndarray | float): (N,) or one factor of the opacity.
+        view (_View | None): None fits the points.
+    """
+    across, up, near = (view or _View.of(points)).project(points).T
     rgba = np.column_stack([color, (0.3 + 0.65 * near**1.5) * faint])
     size = (1.6 + 6.5 * near) * np.sqrt(1024 / max(len(near), 1024))
     order = np.argsort(near, kind='stable')

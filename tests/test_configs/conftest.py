@@ -3,18 +3,21 @@ from pathlib import Path
 
 import pytest
 
-# `_small` of this folder.
-sys.path.insert(0, str(Path(__file__).parent))
+# `_small` of this folder, `_shapenet_part` of that of the data sets.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'test_datasets')]
 
 
 @pytest.fixture(scope='session')
 def workplace(tmp_path_factory):
     """A folder with `data/` as the shipped configs expect it; the generated arrays are shared by all of them."""
+    from _shapenet_part import write_h5_release, write_text_release
     from _small import write_own_shapes, write_shapenet
 
     folder = tmp_path_factory.mktemp('configs')
     write_shapenet(folder / 'data')
     write_own_shapes(folder / 'data')
+    write_text_release(folder / 'data')
+    write_h5_release(folder / 'data')
     return folder
 
 

@@ -3,7 +3,7 @@
     python tools/misc/metafiles.py --write     after a config was added or changed
     python tools/misc/metafiles.py             says what is out of date; the exit code is 1 then
 
-Everything is read from the configs and from the models that they build; papers stand in METHODS below.
+Everything is read from the configs and from the models that they build; papers stand in METHODS below, tasks in TASKS.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ METHODS = {
     ),
     'cross_bert': Method('Cross-BERT', 'Cross-BERT for Point Cloud Pretraining', '2312.04891'),
 }
+#: folder of configs -> the labelled task; docs/tasks/<folder>.md says what it reproduces.
+TASKS = {'part_segmentation': 'Part segmentation'}
 _NOTE = (
     '# Made by `python tools/misc/metafiles.py --write` from the configs; do not edit.\n'
     '# No weights are released, so none are linked; no results stand here but those measured in this project.\n'
@@ -197,7 +199,7 @@ def describe(name: str) -> dict[str, Any]:
     seen = look_at(cfg.model.to_dict())
     return {
         'Name': name,
-        'In Collection': METHODS[folder].name,
+        'In Collection': TASKS.get(folder) or METHODS[folder].name,
         'Config': path.relative_to(ROOT).as_posix(),
         'Metadata': {
             'Training Data': training_data(cfg),
@@ -212,6 +214,8 @@ def describe(name: str) -> dict[str, Any]:
 
 def collection(folder: str) -> dict[str, Any]:
     """The entry of ``Collections``."""
+    if folder in TASKS:
+        return {'Name': TASKS[folder], 'README': f'docs/tasks/{folder}.md'}
     method = METHODS[folder]
     entry: dict[str, Any] = {'Name': method.name}
     if (ROOT / 'configs' / folder / 'README.md').is_file():
@@ -232,10 +236,13 @@ def _families(method: Method) -> list[str]:
 def folders() -> list[str]:
     """Folders of configs; each must be known here."""
     found = list(dict.fromkeys(name.partition('/')[0] for name in list_models()))
-    unknown = [folder for folder in found if folder not in METHODS]
+    unknown = [folder for folder in found if folder not in METHODS and folder not in TASKS]
     if unknown:
-        raise ConfigError(f'configs/{unknown[0]} has no entry in METHODS of tools/misc/metafiles.py: add its paper.')
-    return [folder for folder in METHODS if folder in found]
+        raise ConfigError(
+            f'configs/{unknown[0]} has no entry in METHODS or TASKS of tools/misc/metafiles.py: add its paper, or the '
+            'name of the task.'
+        )
+    return [folder for folder in (*METHODS, *TASKS) if folder in found]
 
 
 def make_files() -> dict[Path, str]:
@@ -268,7 +275,7 @@ def table_rows(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     yield f'| {" | ".join(head)} |'
     yield '|---' * len(head) + '|'
     for folder, models in rows.items():
-        if folder == 'mmpt_ablation':  # variants of a row that is there
+        if folder == 'mmpt_ablation' or folder in TASKS:  # variants of a row that is there; no method
             continue
         names = [row['Name'].partition('/')[2] for row in models]
         laptop = next((name for name in names if name.startswith(('laptop', 'quickstart_pretrain'))), names[0])

@@ -2,6 +2,7 @@
 # The first start generates the arrays into data/synthetic, later ones read them.
 _base_ = './shapenet_part.py'
 
+part_counts = (4, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4, 3, 4, 3, 3, 3, 4, 3, 4, 3, 4, 3, 4, 4, 4, 4, 4)
 generated = dict(type='SyntheticShapes', kind='categories', num_points=2048, cache_dir='data/synthetic')
 train_dataloader = dict(
     num_workers=2,

@@ -84,12 +84,15 @@ class PartSegmentor(DownstreamModel):
             target = self.starts[labels, None] + self._targets(data_samples).to(points.device)
         elif mode not in ('predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
-        logits = self.head(self.encode(points), points[..., :3], labels).float()
+        tokens = self.encode(points)
+        logits = self.head(tokens, points[..., :3], labels).float()
         if mode == 'tensor':
             return logits
         found = logits.detach().masked_fill(~self.own[labels, None], -torch.inf).argmax(2)
         if mode == 'loss':
             loss = F.cross_entropy(logits.flatten(0, 1), target.flatten())
+            # Global tokens are not read, but every parameter takes part in every step.
+            loss = loss + 0 * sum(value.sum() for value in tokens.globals.values())
             return {'loss': loss, 'accuracy': (found == target).float().mean()}
         for sample, row in zip(data_samples, found - self.starts[labels, None]):
             sample.predicted_parts = row
