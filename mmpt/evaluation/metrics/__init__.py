@@ -1,8 +1,9 @@
 """Metrics that the Runner's val and test loops call."""
 
 from .base import SampleMetric
+from .classification import ClassificationAccuracy, VotingAccuracy
 from .feature_probe import FeatureProbe
 from .part_iou import PartIoU
 from .tokenizer_probe import TokenizerProbe
 
-__all__ = ['FeatureProbe', 'PartIoU', 'SampleMetric', 'TokenizerProbe']
+__all__ = ['ClassificationAccuracy', 'FeatureProbe', 'PartIoU', 'SampleMetric', 'TokenizerProbe', 'VotingAccuracy']

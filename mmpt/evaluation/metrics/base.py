@@ -39,6 +39,10 @@ class SampleMetric(BaseMetric):
     def score(self, rows: dict[tuple[str, str], dict[str, Any]]) -> dict[str, float]:
         """Scores of the whole data set from rows by (split, sample id), in the order of these keys."""
 
+    def key(self, sample: dict[str, Any]) -> tuple[str, str]:
+        """What tells one row from another: split and sample id, empty where the sample has none."""
+        return str(sample.get('split', '')), str(sample.get('sample_id', ''))
+
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
         """Keep a row of every predicted sample, but not of one that stands in for a sample that could not be read.
 
@@ -50,8 +54,7 @@ class SampleMetric(BaseMetric):
             fields = sample.to_dict() if isinstance(sample, BaseDataElement) else dict(sample)
             if fields.get('skipped'):
                 continue
-            key = (str(fields.get('split', '')), str(fields.get('sample_id', '')))
-            self.results.append((key, self.row(fields)))
+            self.results.append((self.key(fields), self.row(fields)))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Gather the rows of all ranks, score them on rank 0, give the scores to all.

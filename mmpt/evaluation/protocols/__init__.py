@@ -1,5 +1,6 @@
 """Measurements on plain arrays: no Runner, no config, no model."""
 
+from .classification import ClassScores, class_scores, vote
 from .codebook import CodebookUse, codebook_use
 from .features import check_parts, compose_features
 from .knn import knn_accuracy, knn_predict
@@ -13,6 +14,7 @@ __all__ = [
     'C_GRID',
     'C_RULES',
     'PRESETS',
+    'ClassScores',
     'CodebookUse',
     'PartScores',
     'ProbeScores',
@@ -23,6 +25,7 @@ __all__ = [
     'SvmResult',
     'check_parts',
     'class_prototypes',
+    'class_scores',
     'codebook_use',
     'compose_features',
     'knn_accuracy',
@@ -34,4 +37,5 @@ __all__ = [
     'retrieve',
     'shape_iou',
     'spread',
+    'vote',
 ]
