@@ -33,6 +33,8 @@ class PointDataSample(BaseDataElement):
     * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw
       about the up axis (radians); ``box_labels`` (Tensor): (K,) int64, their classes, -1 for unknown.
     * ``complete`` (Tensor): (M, 3) float32, the whole surface that a partial cloud is part of, in its frame.
+    * ``logits``, ``scores`` (Tensor): (K,) float32 of K classes, written by ``predict``; scores sum to 1.
+      ``predicted_label`` (Tensor): scalar int64, the class with the largest.
     * ``pooled`` (dict[str, Tensor]): (C,) float32 each, written by ``predict``: ``max`` and ``mean`` over patch tokens
       and the encoder's global tokens by name.
     * ``token_id`` (Tensor): (G,) int64, hard ids of a tokenizer; ``chamfer``, ``baseline_chamfer`` and

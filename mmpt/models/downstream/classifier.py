@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,7 +22,8 @@ __all__ = ['PointClassifier']
 class PointClassifier(DownstreamModel):
     """The encoder of the pre-training and a perceptron of three layers (Point-MAE's fine-tuning, METHODS 5.1).
 
-    With ``hidden_layers=1`` and ``norm=False`` it is Point-BERT's.
+    With ``hidden_layers=1`` and ``norm=False`` it is Point-BERT's. ``frozen=True`` makes it the transfer setting MLP-3,
+    and with ``hidden_layers=0`` a linear probe (METHODS 5.2).
 
     Args:
         num_classes (int): K.
@@ -48,7 +50,7 @@ class PointClassifier(DownstreamModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, **kwargs)
-        self.pooling, self.label_smoothing = tuple(pooling), label_smoothing
+        self.num_classes, self.pooling, self.label_smoothing = num_classes, tuple(pooling), label_smoothing
         layers: list[nn.Module] = []
         width = len(self.pooling) * self.encoder.dim
         for _ in range(hidden_layers):
@@ -68,11 +70,12 @@ class PointClassifier(DownstreamModel):
             mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
 
         Returns:
-            dict | list[PointDataSample] | Tensor: ``loss`` and ``accuracy``; samples with ``scores`` (K,) and
-            ``predicted_label``; or (B, K) logits.
+            dict | list[PointDataSample] | Tensor: ``loss`` and ``accuracy``; samples with ``logits`` (K,), ``scores``
+            (K,) and ``predicted_label``; or (B, K) logits.
 
         Raises:
-            ValueError: an unknown mode, or a sample without a label where a loss is asked for.
+            ValueError: an unknown mode; a sample without a label, or with one that is no class of the head, where a
+                loss is asked for.
         """
         logits = self.head(pool_tokens(self.encode(inputs['points']), self.pooling).float())
         if mode == 'tensor':
@@ -85,8 +88,19 @@ class PointClassifier(DownstreamModel):
         loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         return {'loss': loss, 'accuracy': (logits.detach().argmax(1) == labels).float().mean()}
 
+    def labels(self, samples: list[PointDataSample] | None, device: torch.device) -> Tensor:
+        """(B,) int64 class of every sample, each one that the head knows."""
+        for sample in samples or ():
+            if 'label' in sample and not 0 <= sample.label < self.num_classes:
+                raise ValueError(
+                    f'sample {sample.get("sample_id", "?")!r} has label {sample.label}, expected 0 to '
+                    f'{self.num_classes - 1}; set model.num_classes to the number of classes of the data, or correct '
+                    'the label.'
+                )
+        return super().labels(samples, device)
+
     def _predict(self, logits: Tensor, samples: list[PointDataSample] | None) -> list[PointDataSample]:
         samples = samples or [PointDataSample() for _ in range(len(logits))]
-        for sample, row in zip(samples, logits.softmax(1)):
-            sample.scores, sample.predicted_label = row, row.argmax()
+        for sample, row in zip(samples, logits):
+            sample.logits, sample.scores, sample.predicted_label = row, row.softmax(0), row.argmax()
         return samples

@@ -76,6 +76,10 @@ class DGCNN(nn.Module):
         x = F.leaky_relu(self.outlet_norm(x.flatten(0, 1)), 0.2).unflatten(0, x.shape[:2])
         return Tokens(x, centers, {})
 
+    def layer_prefixes(self) -> list[tuple[str, ...]]:
+        """Beginnings of the names of each layer's parameters, from the input on, for layer-wise rates."""
+        return [*((f'convs.{i}.',) for i in range(len(self.convs))), ('outlet.', 'outlet_norm.')]
+
     def neighbours(self, features: Tensor) -> Tensor:
         """(B, N, C) features -> (B, N, k) int64, the nearest points of each, itself included."""
         features = features.detach()

@@ -154,6 +154,19 @@ class HierarchicalPointTransformer(nn.Module):
             patches = group_points(patches.centers, scale.num_groups, scale.group_size)._replace(finer=patches)
         return patches
 
+    def layer_prefixes(self) -> list[tuple[str, ...]]:
+        """Beginnings of the names of each layer's parameters, from the input on, for layer-wise rates.
+
+        The embedding of points is one layer, each block of each scale another. A merge and its position belong to the
+        first block behind them; the norms are the head's.
+        """
+        layers: list[tuple[str, ...]] = [('patch_embed.', 'positions.0.')]
+        for number, scale in enumerate(self.scales):
+            layers += [(f'stages.{number}.{block}.',) for block in range(scale.depth)]
+            if number:
+                layers[-scale.depth] += (f'merges.{number - 1}.', f'positions.{number}.')
+        return layers
+
     def embed(self, patches: Patches) -> Tensor:
         """(B, G, C) tokens of all patches of the finest scale, before any attention; views of one cloud share them."""
         finest = self._by_scale(patches)[0]

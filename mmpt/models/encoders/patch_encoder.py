@@ -96,6 +96,14 @@ class PatchEncoder(nn.Module):
         tokens = self.patch_embed(points)
         return tokens if self.reduce is None else self.reduce(tokens)
 
+    def layer_prefixes(self) -> list[tuple[str, ...]]:
+        """Beginnings of the names of each layer's parameters, from the input on, for layer-wise rates.
+
+        The embedding of patches, positions and tokens is one layer, each block another; the final norm is the head's.
+        """
+        tokens = [name for name, _ in self.named_parameters(recurse=False)]
+        return [('patch_embed.', 'reduce.', 'position.', *tokens), *((f'blocks.{i}.',) for i in range(self.depth))]
+
     def leave_out(self, tokens: Tensor, centers: Tensor, mask: Mask, remedy: str = '') -> tuple[Tensor, Tensor]:
         """Tokens and centres of the visible patches.
 
