@@ -1,6 +1,7 @@
-"""Score a checkpoint by the val protocol of a config.
+"""Score a checkpoint by the val protocol of a config, or by that of its test loop.
 
 python tools/test.py configs/mmpt/pretrain_synthetic.py work_dirs/first/iter_2000.pth
+python tools/test.py configs/classification/finetune_synthetic.py <checkpoint> --loop test   # voting
 """
 
 import argparse
@@ -19,6 +20,7 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a config file')
     parser.add_argument('checkpoint', help='a checkpoint file, or an http(s) address')
+    parser.add_argument('--loop', default='val', choices=['val', 'test'], help='which protocol of the config')
     parser.add_argument('--work-dir', help='where the log is written; default work_dirs/<method>/<name of the config>')
     add_run_options(parser)
     start(parser, main)

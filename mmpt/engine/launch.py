@@ -30,6 +30,9 @@ from .hooks import InterruptHook
 
 __all__ = ['test', 'train']
 
+#: What a labelled task's data should have in common with those of the pre-training.
+_TRANSFERRED = ('up_axis', 'normalize', 'num_points')
+
 
 def train(
     config: str,
@@ -88,6 +91,8 @@ def train(
                 model.is_init = True
             else:
                 model.check_files()
+        if hasattr(model, 'pretrained_meta'):
+            _warn_about_data(model.pretrained_meta, runner.train_dataloader.dataset)
         try:
             runner.train()
         finally:
@@ -105,8 +110,9 @@ def test(
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = 'none',
     trust_checkpoint: bool = False,
+    loop: str = 'val',
 ) -> dict[str, float]:
-    """Score a checkpoint by the val protocol of a config.
+    """Score a checkpoint by the val protocol of a config, or by that of its test loop (voting, for example).
 
     Args:
         config (str): its file.
@@ -115,6 +121,7 @@ def test(
         cfg_options (Mapping[str, Any], optional): dotted key -> value, over what the config says.
         launcher (str): ``none``, ``pytorch`` or ``slurm``.
         trust_checkpoint (bool): let the checkpoint run code.
+        loop (str): ``val`` or ``test``.
 
     Returns:
         dict[str, float]: the scores.
@@ -122,8 +129,8 @@ def test(
     trust_checkpoints(trust_checkpoint)
     with process_group(launcher):
         cfg = _prepare(config, work_dir, cfg_options, launcher)
-        if cfg.get('val_dataloader') is None:
-            raise ConfigError(f'{config} has no val_dataloader, so there is no protocol to score a checkpoint by.')
+        if cfg.get(f'{loop}_dataloader') is None:
+            raise ConfigError(f'{config} has no {loop}_dataloader, so there is no protocol to score a checkpoint by.')
         loaded = load_checkpoint(checkpoint)
         # Nothing of the training is needed, and the averages are put in place here rather than by their hook.
         cfg.update(dict.fromkeys(('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'load_from')))
@@ -137,12 +144,27 @@ def test(
         model.load_state_dict(state)
         which = 'moving averages of the encoder' if averaged else 'plain weights, since it holds no averages'
         runner.logger.info(f'Scoring the {which} in {checkpoint}.')
-        warn_about_geometry(loaded, getattr(runner.val_dataloader.dataset, 'metainfo', {}))
-        scores = runner.val()
+        data, score = (runner.test_dataloader, runner.test) if loop == 'test' else (runner.val_dataloader, runner.val)
+        warn_about_geometry(loaded, getattr(data.dataset, 'metainfo', {}))
+        scores = score()
         if is_main_process():
             for name, value in scores.items():
                 print(f'{name}: {value:.4f}' if isinstance(value, float) else f'{name}: {value}')
     return scores
+
+
+def _warn_about_data(pretrained: Mapping[str, Any], dataset: Any) -> None:
+    """Say where the data of a labelled task are not what its encoder was pre-trained on, or lack a class."""
+    info = getattr(dataset, 'metainfo', {})
+    warn_about_geometry({'meta': pretrained}, info, _TRANSFERRED)
+    lacking = dataset.missing_classes() if hasattr(dataset, 'missing_classes') else ()
+    if lacking:
+        print_log(
+            f'{len(lacking)} of {len(info["classes"])} classes have no shape in the training data: '
+            f'{", ".join(lacking[:10])}{", ..." if len(lacking) > 10 else ""}.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | None, launcher: str) -> Config:

@@ -10,7 +10,7 @@ import logging
 import os
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -220,10 +220,18 @@ def model_state(checkpoint: Mapping[str, Any], average: bool = True) -> tuple[di
     return {**state, **(averages or {})}, bool(averages)
 
 
-def warn_about_geometry(checkpoint: Mapping[str, Any], metainfo: Mapping[str, Any]) -> None:
-    """Warn where a data set differs in axis, normalisation or variant from the one a checkpoint was trained on."""
+def warn_about_geometry(
+    checkpoint: Mapping[str, Any], metainfo: Mapping[str, Any], keys: Sequence[str] = _GEOMETRY
+) -> None:
+    """Warn where a data set differs from the one a checkpoint was trained on, as far as both say what they are.
+
+    Args:
+        checkpoint (Mapping[str, Any]): what ``load_checkpoint`` returned.
+        metainfo (Mapping[str, Any]): of the data set.
+        keys (Sequence[str]): of ``metainfo``; by default axis, normalisation and variant.
+    """
     trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    for key in _GEOMETRY:
+    for key in keys:
         if key in trained and key in metainfo and trained[key] != metainfo[key]:
             print_log(
                 f'The checkpoint was trained on data with {key}={trained[key]!r}, this data set has '

@@ -226,3 +226,7 @@ def test_match_counts_and_geometry(tmp_path, monkeypatch):
         {'meta': {'dataset_meta': {'up_axis': 'y', 'variant': 'a'}}}, {'up_axis': 'z', 'variant': 'a'}
     )
     assert said == ["The checkpoint was trained on data with up_axis='y', this data set has up_axis='z'."]
+    said.clear()
+    trained = {'num_points': 1024, 'variant': 'a'}
+    loader.warn_about_geometry({'meta': {'dataset_meta': trained}}, {'num_points': 2048}, ('up_axis', 'num_points'))
+    assert said == ['The checkpoint was trained on data with num_points=1024, this data set has num_points=2048.']
