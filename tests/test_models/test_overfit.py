@@ -1,10 +1,13 @@
-"""METHODS 1.8.8: the model can learn 8 shapes by heart."""
+"""METHODS 1.8.8: the model can learn 8 shapes by heart; a labelled task can learn its own."""
 
 import pytest
 import torch
 
+from mmpt.datasets.synthetic.categories import CATEGORIES, category_shape
 from mmpt.datasets.synthetic.composites import free_composite
+from mmpt.evaluation.protocols import shape_iou
 from mmpt.ops import chamfer_distance
+from mmpt.structures import PointDataSample
 
 from .conftest import losses_of
 
@@ -40,3 +43,39 @@ def test_eight_shapes_are_learnt_by_heart(model_cfg, build):
     assert float(log['task/tlr']) < 0.1
     assert float(chamfer_distance(predicted, target, 'l1')) < 0.02
     assert float(log['mcl/intra']) < 0.1
+
+
+def test_the_parts_of_sixteen_shapes_are_learnt_by_heart(build):
+    counts = [len(category.part_names) for category in CATEGORIES]
+    shapes = [category_shape(0, label, label, 256) for label in range(16)]
+    points = torch.stack([torch.from_numpy(shape.points) for shape in shapes])
+    samples = [PointDataSample(label=label, parts=torch.from_numpy(s.parts)) for label, s in enumerate(shapes)]
+    model = build(
+        {
+            'type': 'PartSegmentor',
+            'parts': counts,
+            'encoder': {
+                'type': 'PointTransformer',
+                'num_groups': 32,
+                'group_size': 8,
+                'dim': 32,
+                'depth': 1,
+                'num_heads': 4,
+                'drop_path': 0.0,
+                'patch_widths': (16, 32, 32),
+                'init': 'default',
+            },
+            'head': {'category_dim': 16, 'point_dims': (96, 64), 'dims': (64, 32), 'dropout': 0.0},
+        }
+    ).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=90)
+    for _ in range(90):
+        optimiser.zero_grad()
+        model({'points': points}, samples, mode='loss')['loss'].backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        predicted = model.eval()({'points': points}, samples, mode='predict')
+    by_shape = [shape_iou(s.parts, s.predicted_parts, counts[int(s.label)]) for s in predicted]
+    assert sum(by_shape) / 16 > 0.9
