@@ -69,8 +69,8 @@ def test_the_parts_of_sixteen_shapes_are_learnt_by_heart(build):
         }
     ).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=90)
-    for _ in range(90):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=120)
+    for _ in range(120):
         optimiser.zero_grad()
         model({'points': points}, samples, mode='loss')['loss'].backward()
         optimiser.step()
