@@ -1,0 +1,161 @@
+"""What the tasks of tools/benchmark.py share: the encoder, its controls, shapes, features, and trainings of a head."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmpt.apis import load_encoder
+from mmpt.evaluation import calibrate_batchnorm, extract_features
+from mmpt.registry import ENCODERS
+from mmpt.visualization import read_scalars
+
+from .jobs import Job
+
+__all__ = ['GENERATED', 'ROOT', 'Bench', 'Parts', 'better']
+
+ROOT = Path(__file__).resolve().parents[2]
+#: name of the generated classes among the shapes.
+GENERATED = 'generated'
+#: 'train' and 'test' -> points (N, P, 3) and labels (N,).
+Parts = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+class Bench:
+    """One checkpoint under test.
+
+    Args:
+        checkpoint (Path): of a pre-training, or written by tools/model_converters/convert.py.
+        folder (Path): where trainings of heads are kept.
+        device (str): where encoders run.
+        smoke (bool): everything is too short to say anything.
+    """
+
+    def __init__(self, checkpoint: Path, folder: Path, device: str = 'cpu', smoke: bool = False) -> None:
+        self.checkpoint, self.folder, self.device, self.smoke = checkpoint, folder, device, smoke
+        self.pretrained = load_encoder(checkpoint, device=device)
+        self.encoder_cfg: dict[str, Any] = copy.deepcopy(self.pretrained.cfg)
+        self.variants = cache(self._variants)
+        self.features = cache(self._features)
+        self.shapes = cache(self._read)
+        self._readers: dict[str, Callable[[], Parts]] = {}
+
+    def add_shapes(self, name: str, read: Callable[[], Parts]) -> None:
+        """Labelled shapes under a name that jobs refer to, read when a job first asks."""
+        self._readers[name] = read
+
+    def _read(self, name: str) -> Parts:
+        return self._readers[name]()
+
+    def _variants(self, source: str, seed: int, name: str) -> tuple[torch.nn.Module, ...]:
+        """The encoder of a source; an untrained one also with batch statistics of the training part."""
+        if source == 'checkpoint':
+            return (self.pretrained,)
+        encoders = []
+        for calibrated in (False, True):
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                encoder = ENCODERS.build(copy.deepcopy(self.encoder_cfg)).to(self.device).eval()
+            if calibrated and not calibrate_batchnorm(encoder, self.shapes(name)['train'][0], device=self.device):
+                break
+            encoders.append(encoder)
+        return tuple(encoders)
+
+    def _features(self, source: str, seed: int, name: str, pooling: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [
+            {
+                part: (extract_features(encoder, points, device=self.device, pooling=pooling), labels)
+                for part, (points, labels) in self.shapes(name).items()
+            }
+            for encoder in self.variants(source, seed, name)
+        ]
+
+    def _control(self, seed: int) -> Path:
+        """An untrained encoder as a checkpoint, with batch statistics of generated training shapes."""
+        path = self.folder / 'controls' / f'{seed}.pth'
+        if not path.is_file():
+            encoder = self.variants('random', seed, GENERATED)[-1]
+            state = {f'encoder.{key}': value.cpu() for key, value in encoder.state_dict().items()}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two processes may need the same one.
+            partial = path.with_suffix(f'.{os.getpid()}')
+            torch.save({'meta': {'encoder_cfg': self.encoder_cfg}, 'state_dict': state}, partial)
+            partial.replace(path)
+        return path
+
+    def features_of(self, job: Job, name: str, pooling: Sequence[str]) -> list[dict[str, Any]]:
+        """Features of both parts by every variant of a job's encoder.
+
+        Args:
+            job (Job): whose encoder.
+            name (str): of the shapes.
+            pooling (Sequence[str]): see ``compose_features``.
+
+        Returns:
+            list[dict]: one for each variant, ``train`` and ``test`` -> features (N, C) and labels (N,).
+        """
+        # One checkpoint has one set of features, whatever the seed of the task's draws.
+        return self.features(job.source, job.seed if job.source == 'random' else 0, name, tuple(pooling))
+
+    def train(self, job: Job, config: str, keys: Mapping[str, str], options: Sequence[str] = ()) -> dict[str, Any]:
+        """Train a model for a labelled task around the encoder in a process of its own.
+
+        Args:
+            job (Job): which encoder, which seed.
+            config (str): base config, relative to the checkout.
+            keys (Mapping[str, str]): name of a score -> what the val loop logs it as.
+            options (Sequence[str]): ``key=value`` over what the config says.
+
+        Returns:
+            dict: ``scores`` of the last val loop by name, ``command``, ``peak_mb`` of the process.
+
+        Raises:
+            RuntimeError: the training failed; the message is the end of its log.
+        """
+        folder = self.folder / 'runs' / f'{job.task}-{job.source}-{job.seed}'
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.checkpoint if job.source == 'checkpoint' else self._control(job.seed)
+        command = ['tools/train.py', config, '--work-dir', str(folder / 'run'), '--seed', str(job.seed), '--resume']
+        if self.device == 'cpu':
+            command += ['--device', 'cpu']
+        command += ['--cfg-options', f'model.checkpoint={checkpoint}', *options]
+        log = folder / 'train.log'
+        with log.open('ab') as out:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ)
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode == 130:
+            raise KeyboardInterrupt
+        if process.returncode:
+            lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
+            raise RuntimeError(f'{lines[-1]} (see {log})')
+        return {
+            'scores': _last_scores(folder / 'run', keys),
+            'command': ' '.join(['python', *command]),
+            'peak_mb': usage.ru_maxrss / 1024,
+        }
+
+
+def _last_scores(folder: Path, keys: Mapping[str, str]) -> dict[str, float]:
+    """Scores of the last val loop, from the log that TensorBoard reads too."""
+    curves = read_scalars(folder)
+    missing = [key for key in keys.values() if key not in curves]
+    if missing:
+        raise RuntimeError(f'{folder} logged no {missing[0]}; it has {", ".join(sorted(curves))}.')
+    return {name: float(curves[key].values[-1]) for name, key in keys.items()}
+
+
+def better(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The best of each score: an untrained encoder counts with the batch statistics that suit it more."""
+    return {name: max(row[name] for row in rows) for name in rows[0]}

@@ -1,0 +1,164 @@
+"""The results of tools/benchmark.py as text, Markdown, JSON and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmpt.evaluation.protocols import Spread, spread
+from mmpt.visualization import Code, Section, Table, Text, write_report
+
+from .jobs import SOURCES, Job, Store
+from .tasks import Task
+
+__all__ = ['collect', 'markdown', 'text_table', 'write_page']
+
+
+def collect(tasks: Sequence[Task], jobs: Sequence[Job], store: Store) -> list[dict[str, Any]]:
+    """One row for each score of each task that has results of both encoders.
+
+    Args:
+        tasks (Sequence[Task]): in the order of the table.
+        jobs (Sequence[Job]): all that were asked for.
+        store (Store): their results.
+
+    Returns:
+        list[dict]: ``task``, ``score``, ``checkpoint`` and ``random`` (as :class:`Spread` dictionaries), ``gain``,
+        ``outside`` (whether the ranges of both do not touch), ``protocol``, ``seconds`` and ``peak_mb`` of a job.
+    """
+    rows = []
+    for task in tasks:
+        results = {source: _results(task.name, source, jobs, store) for source in SOURCES}
+        if not all(results.values()):
+            continue
+        for score, title in task.scores.items():
+            if not all(score in found['scores'] for found in results['checkpoint'] + results['random']):
+                continue
+            own, control = (spread(found['scores'][score] for found in results[source]) for source in results)
+            rows.append(
+                {
+                    'task': task.title,
+                    'score': title,
+                    'checkpoint': own._asdict(),
+                    'random': control._asdict(),
+                    'gain': own.mean - control.mean,
+                    'outside': own.min > control.max,
+                    'protocol': results['checkpoint'][0]['protocol'],
+                    'published': task.published.get(score),
+                    'seconds': spread(found['seconds'] for found in results['checkpoint']).mean,
+                    'peak_mb': max((found['peak_mb'] or 0 for found in results['checkpoint']), default=0) or None,
+                }
+            )
+    return rows
+
+
+def _results(task: str, source: str, jobs: Sequence[Job], store: Store) -> list[dict[str, Any]]:
+    found = (store.load(job) for job in jobs if (job.task, job.source) == (task, source))
+    return [result for result in found if result is not None]
+
+
+def _cells(row: Mapping[str, Any]) -> list[Any]:
+    own, control = Spread(**row['checkpoint']), Spread(**row['random'])
+    memory = None if row['peak_mb'] is None else f'{row["peak_mb"]:,.0f}'
+    return [
+        row['task'],
+        row['score'],
+        own.mean,
+        own.max - own.min,
+        control.mean,
+        control.max - control.min,
+        f'{row["gain"]:+.3f}',
+        'yes' if row['outside'] else 'no',
+        f'{row["seconds"]:.0f}',
+        memory,
+    ]
+
+
+_HEAD = ('task', 'score', 'checkpoint', 'spread', 'untrained', 'spread', 'gain', 'outside', 's a seed', 'MB')
+_ABOUT = (
+    '"untrained" is the same encoder at random initialisation under the same protocol; where features are '
+    'compared, with the batch statistics that suit it more. "spread" is the highest minus the lowest over the '
+    'seeds: of the one checkpoint that of the draws of the task, of the untrained encoder also that of its '
+    'initialisation. "outside" says whether the worst seed of the checkpoint is better than the best one of the '
+    'untrained encoder.'
+)
+
+
+def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """For a terminal."""
+    lines = [list(_HEAD), *([_text(cell) for cell in _cells(row)] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEAD))]
+    return '\n'.join(
+        '  '.join(t.ljust(w) if i < 2 else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths))) for line in lines
+    )
+
+
+def _text(cell: Any) -> str:
+    return f'{cell:.3f}' if isinstance(cell, float) else str('-' if cell is None else cell)
+
+
+def _protocols(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {row['task']: row['protocol'] for row in rows}
+
+
+def _published(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    return [[row['task'], row['score'], *figure] for row in rows for figure in row['published'] or ()]
+
+
+_PUBLISHED_HEAD = ('task', 'score', 'method', 'published, %', 'source', 'protocol')
+_NOT_COMPARABLE = (
+    'Published figures are of encoders of full size, trained on ShapeNet-55, by the protocol that stands beside '
+    'each: a difference to a row above is first of all one of size, data and protocol.'
+)
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """All of it as a page of Markdown.
+
+    Args:
+        result (Mapping): ``title``, ``command``, ``rows`` of :func:`collect`, ``failed``, ``skipped``, ``environment``.
+    """
+    rows = result['rows']
+    lines = [f'# {result["title"]}', '', _ABOUT, '', '```bash', result['command'], '```', '']
+    lines += [_markdown_table(_HEAD, [[_text(cell) for cell in _cells(row)] for row in rows]), '', '## Protocols', '']
+    lines += [f'* {task}: {line}' for task, line in _protocols(rows).items()]
+    published = _published(rows)
+    if published:
+        lines += ['', '## Published', '', _NOT_COMPARABLE, '', _markdown_table(_PUBLISHED_HEAD, published)]
+    for title, entries in (('Failed', result['failed']), ('Left out', result['skipped'])):
+        if entries:
+            lines += ['', f'## {title}', '', *(f'* {entry}' for entry in entries)]
+    # Where mmpt lies on that machine is nobody's business.
+    machine = {**result['environment'], 'mmpt': result['environment']['mmpt'].partition(' ')[0]}
+    lines += ['', '## Machine', '', *(f'* {what}: {value}' for what, value in machine.items()), '']
+    return '\n'.join(lines)
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(line)} |' for line in [head, ['---'] * len(head), *rows])
+
+
+def write_page(result: Mapping[str, Any], path: Path) -> None:
+    """The same as one HTML file that needs no network.
+
+    Args:
+        result (Mapping): see :func:`markdown`.
+        path (Path): of the page.
+    """
+    rows = result['rows']
+    better = [i for i, row in enumerate(rows) if row['outside']]
+    sections = [
+        Section('Scores', [Table(_HEAD, [_cells(row) for row in rows], strong=better), Text(_ABOUT, note=True)]),
+        Section('Protocols', [Table(('task', 'protocol'), list(_protocols(rows).items()))]),
+    ]
+    published = _published(rows)
+    if published:
+        blocks = [Text(_NOT_COMPARABLE, note=True), Table(_PUBLISHED_HEAD, published)]
+        sections.append(Section('Published figures', blocks))
+    for title, entries in (('Failed', result['failed']), ('Left out', result['skipped'])):
+        if entries:
+            sections.append(Section(title, [Text('\n\n'.join(entries))]))
+    sections.append(Section('Command', [Code(result['command'])]))
+    summary = f'{len(better)} of {len(rows)} scores are outside the spread of the untrained encoder.'
+    write_report(path, result['title'], sections, summary=summary, facts=result['environment'])
