@@ -21,6 +21,8 @@ class PointDataSample(BaseDataElement):
     * ``caption`` (str): a description of the shape, where the data have one.
     * ``skipped`` (tuple[str, ...]): why the samples that belonged in this place could not be read; absent where this is
       the one that belongs here. Scores leave such a substitute out.
+    * ``removed`` (float), ``viewpoint`` (int): what share of a whole cloud was cut away to make a partial one, and from
+      which of the transforms' ``VIEWPOINTS``; absent where they are drawn.
 
     Data fields (``set_field``; tensors):
 
@@ -33,6 +35,8 @@ class PointDataSample(BaseDataElement):
     * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw
       about the up axis (radians); ``box_labels`` (Tensor): (K,) int64, their classes, -1 for unknown.
     * ``complete`` (Tensor): (M, 3) float32, the whole surface that a partial cloud is part of, in its frame.
+      ``predicted_complete`` (Tensor): (K, 3) float32, the same as a model answers, and ``partial`` (Tensor): (N, 3)
+      float32, what it was given; written by ``predict``.
     * ``logits``, ``scores`` (Tensor): (K,) float32 of K classes, written by ``predict``; scores sum to 1.
       ``predicted_label`` (Tensor): scalar int64, the class with the largest.
     * ``pooled`` (dict[str, Tensor]): (C,) float32 each, written by ``predict``: ``max`` and ``mean`` over patch tokens

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mmpt.datasets.transforms import VIEWPOINTS, CropViewpoint, RandomMirror, ResamplePoints, completion
+from mmpt.datasets.transforms import (
+    VIEWPOINTS,
+    CropViewpoint,
+    HiddenPointRemoval,
+    RandomMirror,
+    ResamplePoints,
+    completion,
+)
 
 
 def rows(points):
@@ -111,3 +118,57 @@ def test_resampling_with_replacement_misses_some_and_repeats_some(cloud):
     drawn = [ResamplePoints(64, mode='replace')(sample(cloud, s, parts=np.arange(64)))['parts'] for s in range(50)]
     distinct = np.mean([len(set(parts.tolist())) for parts in drawn])
     assert distinct == pytest.approx(64 * (1 - (1 - 1 / 64) ** 64), abs=1.5)  # 40.6 of 64
+
+
+def sphere(count, radius=1.0, seed=0):
+    points = np.random.default_rng(seed).standard_normal((count, 3))
+    return (radius * points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize('number', [0, 5])
+def test_of_a_sphere_the_near_side_is_seen_and_nothing_inside(number):
+    """From a distance of d radii, a point is seen whose cosine with the direction is above 1 / d."""
+    outer, inner = sphere(4096), sphere(4096, 0.5, seed=1)
+    cloud = np.concatenate([outer, inner])
+    out = HiddenPointRemoval(distance=3, flip=1.5, viewpoint=number)(sample(cloud, normals=cloud * 2))
+    cosine = out['points'] @ VIEWPOINTS[number] / np.sqrt(3)
+    assert np.linalg.norm(out['points'], axis=1).min() > 0.9  # no point of the sphere within
+    facing = outer @ VIEWPOINTS[number] / np.sqrt(3)
+    assert rows(outer[facing > 0.34]) <= rows(out['points']) and cosine.min() > 0.25
+    np.testing.assert_array_equal(out['normals'], out['points'] * 2)
+    np.testing.assert_array_equal(out['complete'], cloud)
+    assert out['viewpoint'] == number
+
+
+def test_a_wall_hides_what_is_behind_it_wherever_the_cloud_stands():
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 60)] * 2), -1).reshape(-1, 2)
+    wall, behind = (np.column_stack([size * grid, np.full(3600, z)]) for size, z in ((1, 0.05), (0.3, -0.05)))
+    cloud = (np.concatenate([wall, behind]) + [7, -2, 4]).astype(np.float32)
+    for number, corner in enumerate(VIEWPOINTS):
+        seen = HiddenPointRemoval(viewpoint=number)(sample(cloud, parts=np.arange(7200)))['parts']
+        # From in front the wall is seen and nothing else, from behind the small one.
+        wall_seen, behind_seen = (seen < 3600).mean(), (seen >= 3600).sum() / 3600
+        assert (wall_seen == 1 and len(seen) > 3400) if corner[2] > 0 else behind_seen > 0.9
+
+
+def test_a_drawn_viewpoint_is_that_of_the_seed():
+    cloud = sphere(400)
+    first, again, other = (HiddenPointRemoval(flip=1)(sample(cloud, seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first['points'], again['points'])
+    assert rows(first['points']) != rows(other['points']) and 'viewpoint' not in first
+
+
+def test_hidden_point_removal_refuses_what_it_cannot_do(cloud):
+    for wrong in ({'distance': 1.0}, {'flip': -1}):
+        with pytest.raises(ValueError, match='expected a distance above 1'):
+            HiddenPointRemoval(**wrong)
+    with pytest.raises(ValueError, match=r'HiddenPointRemoval\(viewpoint=8\).*0 to 7'):
+        HiddenPointRemoval(viewpoint=8)
+    with pytest.raises(ValueError, match="4 points of sample 'cloud' lie in one plane"):
+        HiddenPointRemoval(viewpoint=0)(sample(np.outer(np.arange(4), [1, 1, 1]).astype(np.float32)))
+
+
+def test_what_is_fixed_is_said(cloud):
+    out = CropViewpoint(0.25, num_points=10, viewpoint=3)(sample(cloud))
+    assert (out['removed'], out['viewpoint']) == (0.25, 3)
+    assert not {'removed', 'viewpoint'} & set(CropViewpoint(num_points=10)(sample(cloud)))

@@ -1,7 +1,7 @@
 """Steps of a data pipeline, one family per file."""
 
 from .base import POINT_KEYS, Transform, build_pipeline, check_points, name_sample, run_pipeline
-from .completion import VIEWPOINTS, CropViewpoint, LoadPartial, RandomMirror, ResamplePoints
+from .completion import VIEWPOINTS, CropViewpoint, HiddenPointRemoval, LoadPartial, RandomMirror, ResamplePoints
 from .geometric import Jitter, RandomRotation, RotateUp, ScaleAndTranslate, TranslateByExtent, UnitSphere
 from .image import ColorJitter, RandomFlip, ResizeImages
 from .lidar import CropRange
@@ -30,6 +30,7 @@ __all__ = [
     'FirstPoints',
     'FlipXY',
     'GridSample',
+    'HiddenPointRemoval',
     'Jitter',
     'JitterPointColors',
     'LoadImages',

@@ -15,7 +15,7 @@ from .base import POINT_KEYS, Transform, check_points, name_sample
 from .frame import move
 from .sampling import _take
 
-__all__ = ['VIEWPOINTS', 'CropViewpoint', 'LoadPartial', 'RandomMirror', 'ResamplePoints']
+__all__ = ['VIEWPOINTS', 'CropViewpoint', 'HiddenPointRemoval', 'LoadPartial', 'RandomMirror', 'ResamplePoints']
 
 # The corners that ShapeNet-55 completion is tested from (code of PoinTr, arXiv 2108.08839).
 VIEWPOINTS = np.array(list(product((1.0, -1.0), repeat=3)), np.float32)
@@ -104,8 +104,8 @@ class CropViewpoint(Transform):
     sphere and the removed share from 1/4 to 3/4; testing uses each of the eight corners (+-1, +-1, +-1), with 1/4
     (easy), 1/2 (median) or 3/4 (hard) removed: one data set for each corner, in a ``ConcatDataset``.
 
-    Required keys: points, rng. Added keys: complete (N, 3) float32, the cloud as it was. Modified keys: points and
-    whatever else has a row per point.
+    Required keys: points, rng. Added keys: complete (N, 3) float32, the cloud as it was; removed (float) and viewpoint
+    (int) where they are not drawn. Modified keys: points and whatever else has a row per point.
 
     Args:
         removed (float | tuple[float, float]): the share that is cut away, or the interval that it is drawn from, in
@@ -130,8 +130,7 @@ class CropViewpoint(Transform):
             raise ValueError(
                 f'CropViewpoint(removed={removed}): expected a share from 0 to less than 1, or an interval of them.'
             )
-        if viewpoint is not None and viewpoint not in range(len(VIEWPOINTS)):
-            raise ValueError(f'CropViewpoint(viewpoint={viewpoint}): expected None or 0 to {len(VIEWPOINTS) - 1}.')
+        _check_viewpoint(self, viewpoint)
         self.num_points, self.viewpoint = num_points, viewpoint
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -144,24 +143,96 @@ class CropViewpoint(Transform):
                 f'CropViewpoint cuts {cut} of {len(points)} points of {name_sample(results)}, which leaves fewer than '
                 f'num_points={self.num_points}; lower num_points or `removed`, or give denser clouds.'
             )
-        distance = np.linalg.norm(points - self._viewpoint(rng), axis=1)
+        distance = np.linalg.norm(points - _viewpoint(self.viewpoint, rng), axis=1)
         left = np.argsort(distance, kind='stable')[cut:]
         left = left[_farthest(points[left], self.num_points)]
         results['complete'] = points
+        if self.removed[0] == self.removed[1]:
+            results['removed'] = self.removed[0]
+        if self.viewpoint is not None:
+            results['viewpoint'] = self.viewpoint
         _take(results, left)
         return results
 
-    def _viewpoint(self, rng: np.random.Generator) -> np.ndarray:
-        if self.viewpoint is not None:
-            return VIEWPOINTS[self.viewpoint]
-        direction = rng.standard_normal(3)
-        return (direction / np.linalg.norm(direction)).astype(np.float32)
+
+def _check_viewpoint(transform: Transform, viewpoint: int | None) -> None:
+    if viewpoint is not None and viewpoint not in range(len(VIEWPOINTS)):
+        raise ValueError(
+            f'{type(transform).__name__}(viewpoint={viewpoint}): expected None or 0 to {len(VIEWPOINTS) - 1}.'
+        )
+
+
+def _viewpoint(number: int | None, rng: np.random.Generator) -> np.ndarray:
+    """(3,) float32: a corner, or a direction of length 1 that is drawn."""
+    if number is not None:
+        return VIEWPOINTS[number]
+    direction = rng.standard_normal(3)
+    return (direction / np.linalg.norm(direction)).astype(np.float32)
 
 
 def _farthest(points: np.ndarray, count: int) -> np.ndarray:
     if len(points) == count:
         return np.arange(count)
     return farthest_point_sample(torch.from_numpy(np.ascontiguousarray(points))[None], count)[0].numpy()
+
+
+@TRANSFORMS.register_module()
+class HiddenPointRemoval(Transform):
+    """Keep the points of a whole cloud that are seen from a viewpoint, as a scan would: what lies behind is lost.
+
+    Katz, Tal and Basri, Direct Visibility of Point Sets, SIGGRAPH 2007: every point is flipped to the other side of a
+    large sphere around the viewpoint, along its ray; those on the convex hull of the flipped points and the viewpoint
+    are seen. No surface, normals or camera is needed. How many points are left depends on the shape; ``ResamplePoints``
+    brings them to one number.
+
+    Required keys: points, rng. Added keys: complete (N, 3) float32, the cloud as it was; viewpoint (int) where it is
+    not drawn. Modified keys: points and whatever else has a row per point.
+
+    Args:
+        distance (float): of the viewpoint from the middle of the cloud's bounding box, in radii of the cloud about it.
+        flip (float): the sphere's radius is ``10 ** flip`` times the distance of the farthest point. Larger ones see
+            more in hollows, and through surfaces whose points are sparse: 2 is right for about 8,192 points.
+        viewpoint (int | None): look along which of ``VIEWPOINTS``, 0 to 7; None draws a direction.
+
+    Raises:
+        ValueError: a viewpoint among the points, a negative ``flip`` or an unknown viewpoint; a cloud whose points lie
+            in one plane with the viewpoint.
+    """
+
+    required = ('points', 'rng')
+
+    def __init__(self, distance: float = 3.0, flip: float = 2.0, viewpoint: int | None = None) -> None:
+        if distance <= 1 or flip < 0:
+            raise ValueError(
+                f'HiddenPointRemoval(distance={distance}, flip={flip}): expected a distance above 1, outside of the '
+                'cloud, and a flip of at least 0.'
+            )
+        _check_viewpoint(self, viewpoint)
+        self.distance, self.flip, self.viewpoint = distance, flip, viewpoint
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Place the viewpoint, and keep what is on the hull."""
+        from scipy.spatial import ConvexHull, QhullError  # slow to import
+
+        points = results['points'].astype(np.float64)
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        direction = _viewpoint(self.viewpoint, results['rng']).astype(np.float64)
+        radius = np.linalg.norm(points - middle, axis=1).max()
+        rays = points - middle - self.distance * radius * direction / np.linalg.norm(direction)
+        length = np.linalg.norm(rays, axis=1, keepdims=True)
+        flipped = rays * (2 * 10**self.flip * length.max() / np.maximum(length, 1e-12) - 1)
+        try:
+            seen = ConvexHull(np.vstack([flipped, np.zeros((1, 3))])).vertices
+        except QhullError as error:
+            raise ValueError(
+                f'HiddenPointRemoval: the {len(points)} points of {name_sample(results)} lie in one plane with the '
+                'viewpoint, so nothing hides anything; remove the shape from the list, or repair it.'
+            ) from error
+        results['complete'] = results['points']
+        if self.viewpoint is not None:
+            results['viewpoint'] = self.viewpoint
+        _take(results, np.sort(seen[seen < len(points)]))
+        return results
 
 
 @TRANSFORMS.register_module()

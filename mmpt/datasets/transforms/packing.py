@@ -16,7 +16,7 @@ from .base import Transform, check_points, name_sample
 
 __all__ = ['PackInputs']
 
-_META_KEYS = ('sample_id', 'index', 'epoch', 'split', 'class_name', 'caption', 'skipped')
+_META_KEYS = ('sample_id', 'index', 'epoch', 'split', 'class_name', 'caption', 'skipped', 'removed', 'viewpoint')
 # Arrays that are answers, not inputs, and the type they travel in.
 _ANSWERS = {
     'parts': np.int64,
