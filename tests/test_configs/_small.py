@@ -46,6 +46,7 @@ _DATA = {
     'num_workers': 0,
     'persistent_workers': False,
     'cache_workers': 1,
+    'draws': 4,
 }
 # Arguments that no config needs to name, but that make a part large where it does not.
 _ALWAYS = {
@@ -95,12 +96,15 @@ def small_config(config, folder, train_another):
     cfg = load_config(ROOT / config)
     plain = cfg.to_dict()
     _shrink(plain['model'], _MODEL)
-    for part in ('train_dataloader', 'val_dataloader'):
+    for part in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         _shrink(plain.get(part), _DATA)
     cfg.merge_from_dict({key: plain[key] for key in plain if key.endswith('dataloader') or key == 'model'})
     tokenizer = cfg.model.get('tokenizer')
     if tokenizer is not None and 'made_by' in tokenizer:
         tokenizer.checkpoint = str(Path(train_another(tokenizer.made_by).work_dir) / 'iter_2.pth')
+    for evaluator in cfg.get('test_evaluator') or ():
+        if 'votes' in evaluator:
+            evaluator.votes = 2
     cfg.train_cfg.update(max_iters=2, val_interval=1000)
     for hook in cfg.get('custom_hooks', []):
         if 'interval' in hook:

@@ -10,6 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'tes
 @pytest.fixture(scope='session')
 def workplace(tmp_path_factory):
     """A folder with `data/` as the shipped configs expect it; the generated arrays are shared by all of them."""
+    from _classification_trees import write_modelnet40, write_scanobjectnn
     from _shapenet_part import write_h5_release, write_text_release
     from _small import write_own_shapes, write_shapenet
 
@@ -18,6 +19,8 @@ def workplace(tmp_path_factory):
     write_own_shapes(folder / 'data')
     write_text_release(folder / 'data')
     write_h5_release(folder / 'data')
+    write_modelnet40(folder / 'data')
+    write_scanobjectnn(folder / 'data')
     return folder
 
 

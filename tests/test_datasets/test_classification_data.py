@@ -1,10 +1,17 @@
 """What classification asks of the data: farthest points, several draws, a part held out, classes that are missing."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mmpt.datasets import NpzShapes, SeveralDraws
 from mmpt.datasets.transforms import FarthestPoints, FirstPoints, RandomSample, ScaleAndTranslate, UnitSphere
+from mmpt.datasets.verification import find_parts
+from mmpt.utils.config import load_config
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def slow_order(points, num):
@@ -86,3 +93,13 @@ def test_classes_without_a_shape_are_named(npz):
 def test_the_number_of_points_is_what_the_last_choice_leaves(npz):
     data = NpzShapes(npz, pipeline=[FarthestPoints(12), RandomSample(8)])
     assert data.metainfo['num_points'] == 8 and 'num_points' not in NpzShapes(npz).metainfo
+
+
+def test_the_tools_for_data_see_what_is_drawn_from():
+    config = load_config(ROOT / 'configs' / 'classification' / 'finetune_modelnet40_1k.py')
+    keys = [f'{loop}_dataloader.dataset' for loop in ('train', 'val', 'test')]
+    places = find_parts(config, keys)
+    assert places == {keys[0]: keys[:1], keys[1]: [keys[1], f'{keys[2]}.dataset']}
+    pack = runpy.run_path(str(ROOT / 'tools' / 'dataset_converters' / 'pack.py'))
+    ((where, cfg),) = pack['flatten'](config.test_dataloader.dataset, keys[2])
+    assert where == f'{keys[2]}.dataset' and cfg['type'] == 'ModelNet'

@@ -170,10 +170,13 @@ def covers(one: Part, other: Part) -> bool:
 
 
 def flatten(cfg: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """The parts of a data set that is several in a row."""
-    from mmpt.datasets import ConcatDataset
+    """The parts of a data set that is several in a row, or one several times."""
+    from mmpt.datasets import ConcatDataset, SeveralDraws
     from mmpt.registry import DATASETS
 
+    if DATASETS.get(cfg['type']) is SeveralDraws:
+        yield from flatten(cfg['dataset'], f'{where}.dataset')
+        return
     if DATASETS.get(cfg['type']) is not ConcatDataset:
         yield where, cfg
         return

@@ -11,6 +11,7 @@ from mmpt.registry import DATASETS
 
 from ..base import PointCloudDataset
 from ..concat import ConcatDataset
+from ..several_draws import SeveralDraws
 from ..shards import ShardReader
 
 __all__ = ['Part', 'find_parts', 'open_part']
@@ -82,6 +83,9 @@ def lookup(config: Any, key: str) -> Any:
 def _flatten(cfg: Any, place: str) -> Iterator[tuple[str, Any]]:
     if not hasattr(cfg, 'get') or 'type' not in cfg:
         raise ValueError(f'{place} is no data set: expected a dict with a `type`, got {type(cfg).__name__}.')
+    if DATASETS.get(cfg['type']) is SeveralDraws:
+        yield from _flatten(cfg['dataset'], f'{place}.dataset')
+        return
     if DATASETS.get(cfg['type']) is not ConcatDataset:
         yield place, cfg
         return

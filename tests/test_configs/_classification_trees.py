@@ -1,0 +1,40 @@
+"""ModelNet40 and ScanObjectNN in exactly the layouts of their releases, with a few shapes of three classes."""
+
+import h5py
+import numpy as np
+
+from mmpt.datasets.modelnet import MODELNET40
+
+_CLASSES = ('airplane', 'chair', 'night_stand')
+
+
+def write_modelnet40(folder):
+    """Text files: 12 training and 6 test shapes of 200 points with normals (10,000 in the release)."""
+    root, rng = folder / 'ModelNet' / 'modelnet40_normal_resampled', np.random.default_rng(0)
+    root.mkdir(parents=True)
+    (root / 'modelnet40_shape_names.txt').write_text(''.join(f'{name}\n' for name in MODELNET40))
+    for split, numbers in (('train', range(1, 5)), ('test', range(5, 7))):
+        stems = [f'{name}_{number:04d}' for name in _CLASSES for number in numbers]
+        (root / f'modelnet40_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+        for stem in stems:
+            place = root / stem.rpartition('_')[0]
+            place.mkdir(exist_ok=True)
+            np.savetxt(place / f'{stem}.txt', rng.standard_normal((200, 6)), fmt='%.6f', delimiter=',')
+
+
+def write_scanobjectnn(folder):
+    """All three variants, 9 training and 6 test shapes each; clouds as stored, off the origin."""
+    rng = np.random.default_rng(0)
+    for place, suffix in (
+        ('main_split', 'objectdataset'),
+        ('main_split_nobg', 'objectdataset'),
+        ('main_split', 'objectdataset_augmentedrot_scale75'),
+    ):
+        root = folder / 'ScanObjectNN' / place
+        root.mkdir(parents=True, exist_ok=True)
+        for prefix, count in (('training', 9), ('test', 6)):
+            with h5py.File(root / f'{prefix}_{suffix}.h5', 'w') as file:
+                points = rng.uniform(0, 2, (count, 2048, 3)).astype(np.float32)
+                # Planes in three directions, so that there is something to learn.
+                points[np.arange(count), :, np.arange(count) % 3] = 1
+                file['data'], file['label'] = points, np.arange(count) % 3
