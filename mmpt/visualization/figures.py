@@ -11,7 +11,7 @@ from mmpt.evaluation.protocols import Spread
 from .scalars import Curve, select
 from .style import AXIS_GREY, SERIES_COLORS, new_figure, save_figure
 
-__all__ = ['CURVE_PANELS', 'save_curves', 'save_scores']
+__all__ = ['CURVE_PANELS', 'save_curves', 'save_run_curves', 'save_scores']
 
 CURVE_PANELS: tuple[tuple[str, str], ...] = (
     ('task', 'loss of each task'),
@@ -33,6 +33,21 @@ def save_curves(path: str | os.PathLike[str], curves: Mapping[str, Curve]) -> No
     panels = [(title, chosen) for title, chosen in panels if chosen]
     if not panels:
         raise ValueError(f'Nothing to draw: no value is named {", ".join(f"{p}/..." for p, _ in CURVE_PANELS)}.')
+    _save_panels(path, panels)
+
+
+def save_run_curves(path: str | os.PathLike[str], runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str]) -> None:
+    """Compare runs: one panel for each logged value, one line in it for each run that logged it.
+
+    Args:
+        path (str): the PNG; its folder is made.
+        runs (Mapping[str, Mapping[str, Curve]]): name of the run -> what ``read_scalars`` gives.
+        keys (Sequence[str]): the values, such as ``probe/svm``.
+    """
+    _save_panels(path, [(key, {name: run[key] for name, run in runs.items() if key in run}) for key in keys])
+
+
+def _save_panels(path: str | os.PathLike[str], panels: Sequence[tuple[str, Mapping[str, Curve]]]) -> None:
     rows = (len(panels) + 1) // 2
     columns = min(2, len(panels))
     figure = new_figure(4.6 * columns, 2.9 * rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 __all__ = ['Step']
@@ -25,6 +26,10 @@ class Step(Mapping[str, Any]):
     def put(self, name: str, value: Any) -> None:
         """Leave a value behind."""
         self._values[name] = value
+
+    def watch(self, around: Callable[[str, Callable[[], Any]], Any]) -> None:
+        """Let ``around(name, thunk)`` compute every value that is offered so far, to measure what it costs."""
+        self._thunks = {name: partial(around, name, thunk) for name, thunk in self._thunks.items()}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
