@@ -2,7 +2,7 @@
 #
 # Hardware and time: 2 CPU cores, minutes; not measured yet.
 # Figure to expect: not measured here yet.
-# Any checkpoint of a laptop's config goes; without one the encoder is that of the quick start at random: the control.
+# Any checkpoint goes; without one the encoder is that of the quick start at random: the control.
 #
 #   python tools/train.py configs/part_segmentation/laptop_frozen.py --cfg-options model.checkpoint=FILE
 _base_ = [
@@ -11,14 +11,14 @@ _base_ = [
     '../_base_/schedules/part_segmentation_262k.py',
     '../_base_/default_runtime.py',
 ]
-max_iters = 400
+max_iters = 300
 small = dict(num_groups=32, dim=128, depth=4, num_heads=4, drop_path=0.0, patch_widths=(32, 64, 128), init='default')
 model = dict(
     encoder=small,
     task_encoder=None,
     frozen=True,
     parts=_base_.part_counts,
-    head=dict(category_dim=32, point_dims=(256, 128), dims=(128, 64)),
+    head=dict(category_dim=32, point_dims=(128, 64), dims=(64, 64)),
 )
 loader = dict(num_workers=0, persistent_workers=False)
 train_pipeline = [
