@@ -2,6 +2,7 @@
 
 from .base import DownstreamModel
 from .classifier import PointClassifier
+from .completion import CompletionModel
 from .part_segmentor import PartSegmentor
 
-__all__ = ['DownstreamModel', 'PartSegmentor', 'PointClassifier']
+__all__ = ['CompletionModel', 'DownstreamModel', 'PartSegmentor', 'PointClassifier']

@@ -3,6 +3,7 @@
 from .align import AlignHead
 from .base import Head
 from .caption_contrast import CaptionContrastHead
+from .completion import CompletionHead
 from .distillation import DistillationHead
 from .momentum_contrast import MomentumContrastHead
 from .multi_modal_contrast import MultiModalContrastHead
@@ -11,6 +12,7 @@ from .segmentation import SegmentationHead
 from .token_reconstruction import TokenReconstructionHead, TokenRegressionHead
 
 __all__ = [
+    'CompletionHead',
     'AlignHead',
     'CaptionContrastHead',
     'DistillationHead',

@@ -1,7 +1,7 @@
 """Layers that encoders, decoders, tokenizers and heads share."""
 
 from .blocks import PositionedBlocks, init_trunc_normal, init_xavier
-from .cross_attention import CrossAttention
+from .cross_attention import CrossAttention, CrossBlock
 from .distributed import (
     all_reduce_sum,
     gather_rows,
@@ -12,6 +12,7 @@ from .distributed import (
 )
 from .draws import StepDraws
 from .edge_conv import EdgeConv
+from .folding import Folding
 from .graph import CentreGraphNet
 from .grouping import group_points
 from .norm import BatchNorm, Moments, synchronise_batch_norms
@@ -26,8 +27,10 @@ __all__ = [
     'BatchNorm',
     'CentreGraphNet',
     'CrossAttention',
+    'CrossBlock',
     'EdgeConv',
     'FeaturePropagation',
+    'Folding',
     'Moments',
     'PatchEmbed',
     'PositionedBlocks',

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
+from timm.layers import DropPath, Mlp
+from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
-__all__ = ['CrossAttention']
+__all__ = ['CrossAttention', 'CrossBlock']
 
 
 class CrossAttention(nn.Module):
@@ -43,3 +45,27 @@ class CrossAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+class CrossBlock(nn.Module):
+    """Pre-norm block of a sequence that attends to itself, then to another one, then a perceptron.
+
+    Args:
+        dim (int): C of both sequences.
+        num_heads (int): attention heads.
+        drop_path (float): stochastic depth.
+    """
+
+    def __init__(self, dim: int, num_heads: int, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attn = Attention(dim, num_heads, qkv_bias=False)
+        self.cross_attn = CrossAttention(dim, num_heads)
+        self.mlp = Mlp(dim, 4 * dim)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, asked: Tensor, valid: Tensor | None = None) -> Tensor:
+        """(B, L, C) tokens and (B, V, C) of the other sequence, of which (B, V) are there -> (B, L, C)."""
+        x = x + self.drop_path(self.attn(self.norm1(x)))
+        x = x + self.drop_path(self.cross_attn(self.norm2(x), asked, valid))
+        return x + self.drop_path(self.mlp(self.norm3(x)))

@@ -6,31 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from timm.layers import DropPath, Mlp
-from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
-from mmpt.models.layers import CrossAttention, PositionEmbed
+from mmpt.models.layers import CrossBlock, PositionEmbed
 from mmpt.registry import MODELS
 from mmpt.structures import Tokens
 
 __all__ = ['CrossModalFusion']
-
-
-class _Block(nn.Module):
-    def __init__(self, dim: int, num_heads: int, drop_path: float) -> None:
-        super().__init__()
-        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attn = Attention(dim, num_heads, qkv_bias=False)
-        self.cross_attn = CrossAttention(dim, num_heads)
-        self.mlp = Mlp(dim, 4 * dim)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor, images: Tensor, valid: Tensor) -> Tensor:
-        """(B, L, C) tokens and the (B, V, C) of pictures, of which (B, V) are there -> (B, L, C)."""
-        x = x + self.drop_path(self.attn(self.norm1(x)))
-        x = x + self.drop_path(self.cross_attn(self.norm2(x), images, valid))
-        return x + self.drop_path(self.mlp(self.norm3(x)))
 
 
 @MODELS.register_module()
@@ -70,7 +52,7 @@ class CrossModalFusion(nn.Module):
         self.cls_pos = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, dim), std=0.02))
         self.position = PositionEmbed(dim)
         rates = torch.linspace(0, drop_path, depth).tolist()
-        self.blocks = nn.ModuleList(_Block(dim, num_heads, rate) for rate in rates)
+        self.blocks = nn.ModuleList(CrossBlock(dim, num_heads, rate) for rate in rates)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, step: Mapping[str, Any]) -> dict[str, Tokens]:
