@@ -93,11 +93,11 @@ def dump(config, workplace, trained, name, **options):
     return str(path)
 
 
-@pytest.mark.parametrize('name', ['finetune_modelnet40_1k', 'finetune_synthetic'])
-def test_votes_repeat_and_the_val_loop_scores_as_the_run_did(name, trained, workplace, monkeypatch):
+def test_votes_repeat_and_the_val_loop_scores_as_the_run_did(trained, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    runner = trained(f'configs/classification/{name}.py')
-    config = dump(f'configs/classification/{name}.py', workplace, trained, f'voting_{name}')
+    shipped = 'configs/classification/finetune_modelnet40_1k.py'
+    runner = trained(shipped)
+    config = dump(shipped, workplace, trained, 'voting')
     saved = str(Path(runner.work_dir) / 'iter_2.pth')
     first, second = (launch.test(config, saved, loop='test') for _ in range(2))
     names = [f'test/voted_{what}' for what in ('accuracy', 'mean_class_accuracy')]

@@ -105,7 +105,7 @@ class ClassificationAccuracy(SampleMetric):
         classes = np.array((self.dataset_meta or {}).get('classes') or (), dtype=np.str_)
         buffer = io.BytesIO()
         np.savez(buffer, ids=ids, labels=labels, logits=logits, classes=classes, confusion=self.scores.confusion)
-        atomic_write(buffer.getvalue(), self.path)
+        atomic_write(buffer.getvalue(), os.fspath(self.path))
 
 
 @METRICS.register_module()
