@@ -4,13 +4,22 @@ from .comparison import compare_with_controls, comparison_table
 from .controls import control_spread, random_controls, score_encoder
 from .feature_file import FeatureSet, load_features, save_features
 from .features import calibrate_batchnorm, calibrated_batchnorm, extract_features
-from .metrics import ClassificationAccuracy, FeatureProbe, PartIoU, SampleMetric, TokenizerProbe, VotingAccuracy
+from .metrics import (
+    ClassificationAccuracy,
+    CompletionScore,
+    FeatureProbe,
+    PartIoU,
+    SampleMetric,
+    TokenizerProbe,
+    VotingAccuracy,
+)
 from .pairs import PairEmbeddings, PairScores, embed_pairs, pair_controls, score_pairs
 from .protocols import PRESETS, Protocol, RetrievalProtocol, Spread, spread
 
 __all__ = [
     'PRESETS',
     'ClassificationAccuracy',
+    'CompletionScore',
     'FeatureProbe',
     'FeatureSet',
     'PairEmbeddings',

@@ -2,8 +2,17 @@
 
 from .base import SampleMetric
 from .classification import ClassificationAccuracy, VotingAccuracy
+from .completion import CompletionScore
 from .feature_probe import FeatureProbe
 from .part_iou import PartIoU
 from .tokenizer_probe import TokenizerProbe
 
-__all__ = ['ClassificationAccuracy', 'FeatureProbe', 'PartIoU', 'SampleMetric', 'TokenizerProbe', 'VotingAccuracy']
+__all__ = [
+    'ClassificationAccuracy',
+    'CompletionScore',
+    'FeatureProbe',
+    'PartIoU',
+    'SampleMetric',
+    'TokenizerProbe',
+    'VotingAccuracy',
+]

@@ -2,6 +2,7 @@
 
 from .classification import ClassScores, class_scores, vote
 from .codebook import CodebookUse, codebook_use
+from .completion import CloudScores, cloud_scores
 from .features import check_parts, compose_features
 from .knn import knn_accuracy, knn_predict
 from .parts import PartScores, part_iou, shape_iou
@@ -15,6 +16,7 @@ __all__ = [
     'C_RULES',
     'PRESETS',
     'ClassScores',
+    'CloudScores',
     'CodebookUse',
     'PartScores',
     'ProbeScores',
@@ -26,6 +28,7 @@ __all__ = [
     'check_parts',
     'class_prototypes',
     'class_scores',
+    'cloud_scores',
     'codebook_use',
     'compose_features',
     'knn_accuracy',
