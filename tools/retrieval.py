@@ -29,7 +29,7 @@ from mmpt.utils.config import load_config, parse_options
 from mmpt.utils.errors import ConfigError, run
 from mmpt.utils.io import atomic_write
 from mmpt.utils.setup import register_all_modules
-from mmpt.visualization.retrieval import RetrievalRow, save_retrieval
+from mmpt.visualization import RetrievalRow, save_retrieval
 
 # Queries that are drawn of each direction, and hits of each.
 _QUERIES, _HITS = 2, 5

@@ -1,12 +1,15 @@
 """Headless pictures: PNG and self-contained HTML."""
 
+from .confusion import save_confusion
 from .contact_sheet import SheetItem, save_sheet
-from .figures import save_curves, save_scores
+from .figures import save_curves, save_run_curves, save_scores
 from .hooks import PartPictures, ReconstructionPictures
 from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
 from .report import Code, Curves, Picture, Section, Table, Text, write_report
+from .retrieval import RetrievalRow, save_retrieval
 from .scalars import Curve, read_scalars
+from .scatter import Scatter, save_scatter
 
 __all__ = [
     'Code',
@@ -17,6 +20,8 @@ __all__ = [
     'Picture',
     'ReconstructionItem',
     'ReconstructionPictures',
+    'RetrievalRow',
+    'Scatter',
     'Section',
     'SheetItem',
     'Table',
@@ -24,8 +29,12 @@ __all__ = [
     'draw_parts',
     'draw_reconstruction',
     'read_scalars',
+    'save_confusion',
     'save_curves',
     'save_reconstruction',
+    'save_retrieval',
+    'save_run_curves',
+    'save_scatter',
     'save_scores',
     'save_sheet',
     'write_report',

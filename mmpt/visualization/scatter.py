@@ -23,7 +23,7 @@ _SIZE, _MARGIN = 640, 16
 def save_scatter(
     path: str | os.PathLike[str], places: NDArray[Any], labels: NDArray[Any], names: Sequence[str]
 ) -> None:
-    """Write a PNG: one sign a shape, the name of a class where the middle of it is.
+    """Write a PNG: one sign a shape, the name of a class on the shape nearest to its median.
 
     Args:
         path (str): the PNG; its folder is made.
@@ -31,6 +31,8 @@ def save_scatter(
         labels (ndarray): (N,) int, -1 for none.
         names (Sequence[str]): of the labels.
     """
+    from matplotlib.patheffects import withStroke
+
     figure = new_figure(7.5, 7.5)
     axis = figure.add_axes((0.01, 0.01, 0.98, 0.98))
     for label in np.unique(labels):
@@ -39,17 +41,17 @@ def save_scatter(
         marker = _MARKERS[max(label, 0) // len(SERIES_COLORS) % len(_MARKERS)]
         axis.scatter(*own.T, s=14, c=color, marker=marker, linewidths=0, alpha=0.75)
     for label in np.unique(labels[labels >= 0]):
-        # After all signs, so that none covers it; on a plate, because it stands among them.
-        axis.text(
-            *np.median(places[labels == label], axis=0),
+        # After all signs, so that none covers it.
+        text = axis.text(
+            *_middle(places[labels == label]),
             _name(label, names),
             color=_color(label),
             fontsize=8,
             fontweight='bold',
             ha='center',
             va='center',
-            bbox={'facecolor': 'white', 'alpha': 0.75, 'linewidth': 0, 'pad': 1},
         )
+        text.set_path_effects([withStroke(linewidth=2, foreground='white')])
     axis.set(xticks=[], yticks=[])
     axis.set_frame_on(False)
     save_figure(path, figure)
@@ -87,13 +89,19 @@ class Scatter:
         middles = ''.join(
             f'<text x="{x:.1f}" y="{_SIZE - y:.1f}" text-anchor="middle">{escape(_name(label, self.names))}</text>'
             for label in np.unique(self.labels[self.labels >= 0])
-            for x, y in [np.median(pixels[self.labels == label], axis=0)]
+            for x, y in [_middle(pixels[self.labels == label])]
         )
         return (
             f'<figure class="chart"><figcaption>{escape(self.title)}</figcaption>'
             f'<svg viewBox="0 0 {_SIZE} {_SIZE}" role="img" aria-label="{escape(self.title)}">{dots}{middles}</svg>'
             '</figure>'
         )
+
+
+def _middle(places: NDArray[Any]) -> NDArray[Any]:
+    """The place nearest to the median: a class in two groups has nothing between them."""
+    middle: NDArray[Any] = places[np.linalg.norm(places - np.median(places, axis=0), axis=1).argmin()]
+    return middle
 
 
 def _name(label: int, names: Sequence[str]) -> str:

@@ -149,7 +149,7 @@ def test_curves_of_two_runs_are_told_apart(call, tmp_path):
     code, printed = call('analysis_tools/log_curves', *dirs, '--out', tmp_path / 'c.png')
     assert code == 0 and 'time' not in printed, printed
     rows = {line.split()[1]: line.split()[2:] for line in printed.splitlines() if line.startswith('task/plr')}
-    assert rows == {'one/same': ['8', '8', '3'], 'two/same': ['2', '4', '1']}
+    assert rows == {'one/same': ['8', '6', '1', '8', '3'], 'two/same': ['2', '2', '3', '4', '1']}
     assert call('analysis_tools/log_curves', dirs[0], '--out', tmp_path / 'one.png')[0] == 0
     code, printed = call('analysis_tools/log_curves', *dirs, '--keys', 'task/mcl')
     assert code == 2 and "No run logged 'task/mcl'; there are task/plr, time" in printed

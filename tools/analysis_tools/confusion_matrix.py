@@ -21,7 +21,7 @@ import numpy as np
 from mmpt.evaluation import load_features
 from mmpt.evaluation.protocols import probe
 from mmpt.utils.errors import ConfigError, run
-from mmpt.visualization.confusion import save_confusion
+from mmpt.visualization import save_confusion
 
 _MISTAKES = 10
 

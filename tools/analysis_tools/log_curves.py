@@ -3,7 +3,7 @@
     python tools/analysis_tools/log_curves.py work_dirs/quickstart/pretrain
     python tools/analysis_tools/log_curves.py work_dirs/a work_dirs/b --keys probe/svm task/plr
 
-The table gives the last and the best (highest) value of each curve, and the iteration of the best.
+The table gives the last, the lowest and the highest value of each curve, and where these two are.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from mmpt.utils.errors import ConfigError, run
-from mmpt.visualization import read_scalars, save_curves
-from mmpt.visualization.figures import CURVE_PANELS, save_run_curves
+from mmpt.visualization import read_scalars, save_curves, save_run_curves
+from mmpt.visualization.figures import CURVE_PANELS
 
 
 def name_runs(folders: list[str]) -> dict[str, str]:
@@ -43,13 +43,14 @@ def main() -> None:
         raise ConfigError(f'No run logged {unknown[0]!r}; there are {", ".join(logged)}.')
     keys = args.keys or [key for key in logged if key.partition('/')[0] in dict(CURVE_PANELS)]
     width = max(map(len, [*runs, *keys])) + 2
-    print(f'{"":{width}}{"run":{width}}{"last":>12}{"best":>12}{"at":>10}')
+    print(f'{"":{width}}{"run":{width}}{"last":>12}{"lowest":>12}{"at":>10}{"highest":>12}{"at":>10}')
     for key in keys:
         for name, curves in runs.items():
             if key in curves:
                 steps, values = curves[key]
-                best = max(range(len(values)), key=values.__getitem__)
-                print(f'{key:{width}}{name:{width}}{values[-1]:12.4g}{values[best]:12.4g}{steps[best]:10d}')
+                low, high = (choose(range(len(values)), key=values.__getitem__) for choose in (min, max))
+                ends = ''.join(f'{values[place]:12.4g}{steps[place]:10d}' for place in (low, high))
+                print(f'{key:{width}}{name:{width}}{values[-1]:12.4g}{ends}')
     if len(runs) == 1 and not args.keys:
         save_curves(args.out, *runs.values())
     else:

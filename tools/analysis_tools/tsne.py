@@ -13,8 +13,7 @@ import numpy as np
 
 from mmpt.evaluation import load_features
 from mmpt.utils.errors import ConfigError, run
-from mmpt.visualization import Section, Text, write_report
-from mmpt.visualization.scatter import Scatter, save_scatter
+from mmpt.visualization import Scatter, Section, Text, save_scatter, write_report
 
 
 def main() -> None:
