@@ -1,9 +1,10 @@
 """Headless pictures: PNG and self-contained HTML."""
 
 from .confusion import save_confusion
+from .completion import CompletionItem, draw_completion
 from .contact_sheet import SheetItem, save_sheet
 from .figures import save_curves, save_run_curves, save_scores
-from .hooks import PartPictures, ReconstructionPictures
+from .hooks import CompletionPictures, PartPictures, ReconstructionPictures
 from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
 from .report import Code, Curves, Picture, Section, Table, Text, write_report
@@ -13,6 +14,8 @@ from .scatter import Scatter, save_scatter
 
 __all__ = [
     'Code',
+    'CompletionItem',
+    'CompletionPictures',
     'Curve',
     'Curves',
     'PartItem',
@@ -26,6 +29,7 @@ __all__ = [
     'SheetItem',
     'Table',
     'Text',
+    'draw_completion',
     'draw_parts',
     'draw_reconstruction',
     'read_scalars',

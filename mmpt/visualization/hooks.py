@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,11 +20,12 @@ from torch import Tensor
 from mmpt.evaluation.features import training_flags_restored
 from mmpt.registry import HOOKS
 
+from .completion import CompletionItem, draw_completion
 from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction
 from .style import figure_to_array, save_figure
 
-__all__ = ['PartPictures', 'ReconstructionPictures']
+__all__ = ['CompletionPictures', 'PartPictures', 'ReconstructionPictures']
 
 
 @HOOKS.register_module()
@@ -97,42 +99,95 @@ class ReconstructionPictures(Hook):
         return [ReconstructionItem(*row) for row in zip(*columns)]
 
 
-@HOOKS.register_module()
-class PartPictures(Hook):
-    """Draws true and predicted parts of the first shapes of every val loop, in training and in ``tools/test.py``.
+class _ScoredPictures(Hook, ABC):
+    """Draws the first shapes of every val loop, in training and in ``tools/test.py``.
 
-    The pictures go to ``<work_dir>/pictures/parts_<iteration>.png`` and to the visualizer (TensorBoard).
+    The pictures go to ``<work_dir>/pictures/<kind>_<iteration>.png`` and to the visualizer (TensorBoard).
 
     Args:
         num_samples (int): rows of a picture.
     """
 
     priority = 'VERY_LOW'
+    kind: str
 
     def __init__(self, num_samples: int = 4) -> None:
         if num_samples < 1:
-            raise ValueError(f'PartPictures need samples of at least 1, not {num_samples}.')
+            raise ValueError(f'{type(self).__name__} need samples of at least 1, not {num_samples}.')
         self.num_samples = num_samples
-        self._items: list[PartItem] = []
+        self._items: list[Any] = []
+
+    @abstractmethod
+    def item(self, points: Tensor, sample: Any, name: str) -> Any:
+        """A row of the picture from (N, 3 + F) points and what the model answered; None for nothing to draw."""
+
+    @abstractmethod
+    def draw(self, items: list[Any]) -> Any:
+        """The figure of at least one row."""
 
     def before_val_epoch(self, runner: Any) -> None:
         """Begin anew."""
         self._items = []
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Keep a shape until there are enough; one without true parts is left out."""
+        """Keep a shape until there are enough."""
         for points, sample in zip(data_batch['inputs']['points'], outputs):
-            if len(self._items) < self.num_samples and 'parts' in sample:
-                parts = (sample.parts.cpu().numpy(), sample.predicted_parts.cpu().numpy())
+            if len(self._items) < self.num_samples:
                 name = f'{sample.get("class_name", "")} {sample.get("sample_id", "")}'
-                self._items.append(PartItem(_to_numpy(points[:, :3]), *parts, name.strip()))
+                item = self.item(points, sample, name.strip())
+                self._items += [] if item is None else [item]
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Draw."""
         if self._items and is_main_process():
-            figure = draw_parts(self._items)
-            save_figure(os.path.join(runner.work_dir, 'pictures', f'parts_{runner.iter:06d}.png'), figure)
-            runner.visualizer.add_image('parts', figure_to_array(figure), runner.iter)
+            figure = self.draw(self._items)
+            save_figure(os.path.join(runner.work_dir, 'pictures', f'{self.kind}_{runner.iter:06d}.png'), figure)
+            runner.visualizer.add_image(self.kind, figure_to_array(figure), runner.iter)
+
+
+@HOOKS.register_module()
+class PartPictures(_ScoredPictures):
+    """True and predicted parts of the first shapes of every val loop; ``pictures/parts_<iteration>.png``.
+
+    Args:
+        num_samples (int): rows of a picture.
+    """
+
+    kind = 'parts'
+
+    def item(self, points: Tensor, sample: Any, name: str) -> PartItem | None:
+        """Without true parts there is nothing to draw."""
+        if 'parts' not in sample:
+            return None
+        return PartItem(
+            _to_numpy(points[:, :3]), sample.parts.cpu().numpy(), sample.predicted_parts.cpu().numpy(), name
+        )
+
+    def draw(self, items: list[PartItem]) -> Any:
+        """True parts, predicted parts, and where they differ."""
+        return draw_parts(items)
+
+
+@HOOKS.register_module()
+class CompletionPictures(_ScoredPictures):
+    """Partial, predicted and true clouds of the first shapes of every val loop; ``pictures/completion_<iteration>.png``.
+
+    Args:
+        num_samples (int): rows of a picture.
+    """
+
+    kind = 'completion'
+
+    def item(self, points: Tensor, sample: Any, name: str) -> CompletionItem | None:
+        """Without the whole cloud there is nothing to draw."""
+        if 'complete' not in sample:
+            return None
+        clouds = (sample.partial, sample.predicted_complete, sample.complete)
+        return CompletionItem(*map(_to_numpy, clouds), name)
+
+    def draw(self, items: list[CompletionItem]) -> Any:
+        """One row a shape."""
+        return draw_completion(items)
 
 
 def _to_numpy(value: Tensor) -> Any:
