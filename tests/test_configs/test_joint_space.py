@@ -1,13 +1,15 @@
 """The joint space of clouds and pictures, as the shipped configs of three methods have it."""
 
 import copy
+import runpy
 from types import SimpleNamespace
 
 import pytest
 import torch
-from _small import small_config
+from _small import ROOT, small_config
 from mmengine.registry import DefaultScope
 
+from mmpt.evaluation import RetrievalProtocol, embed_pairs, score_pairs
 from mmpt.models.layers import pool_tokens
 from mmpt.registry import MODELS
 
@@ -57,3 +59,17 @@ def test_a_method_without_pictures_says_so(tmp_path):
     model = build('point_mae/laptop_synthetic', tmp_path)
     with pytest.raises(ValueError, match='None of the heads plr has a joint space.*MMPT, CrossPoint or Cross-BERT'):
         model.embed(batch(model))
+
+
+def test_pairs_of_shapenet_are_those_that_have_a_picture(workplace, tmp_path, monkeypatch):
+    monkeypatch.chdir(workplace)
+    pairs_of = runpy.run_path(str(ROOT / 'tools' / 'retrieval.py'))['Pairs']
+    config = str(ROOT / 'configs' / '_base_' / 'datasets' / 'pairs_shapenet.py')
+    options = {'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False}
+    pairs = pairs_of(config, options, 4)
+    data = embed_pairs(build(METHODS[0], tmp_path), pairs.batches())
+    # Every third shape of the tree has no picture, in each of the two lists.
+    assert data.rows.tolist() == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert data.splits.tolist() == ['train'] * 6 + ['test'] * 2 and len(set(data.labels)) == 2
+    scores = score_pairs(data._replace(labels=None), RetrievalProtocol()).scores
+    assert set(scores) == {f'{way}/R@{k}' for way in ('image to shape', 'shape to image') for k in (1, 5, 10)}
