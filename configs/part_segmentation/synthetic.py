@@ -1,6 +1,6 @@
 # Part segmentation of generated objects: the twin of shapenet_part.py, nothing to download.
 #
-# Hardware and time: meant for one GPU; not measured yet. laptop_frozen.py is the small one for a laptop.
+# Hardware and time: meant for one GPU; not measured yet. synthetic_frozen.py is the small one for a laptop.
 # Figure to expect: not measured here yet.
 # Without model.checkpoint the encoder starts at random: the control.
 #

@@ -64,7 +64,7 @@ def test_a_frozen_encoder_is_that_of_the_checkpoint(trained, workplace):
     pretrained = Path(trained('configs/point_mae/laptop_synthetic.py').work_dir) / 'iter_2.pth'
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(workplace)
-        cfg = small_config('configs/part_segmentation/laptop_frozen.py', workplace, trained)
+        cfg = small_config('configs/part_segmentation/synthetic_frozen.py', workplace, trained)
         cfg.model.checkpoint, cfg.work_dir = str(pretrained), str(workplace / 'work_dirs' / 'frozen_of_point_mae')
         cfg.experiment_name = 'test_frozen_of_point_mae'
         runner = Runner.from_cfg(cfg)

@@ -114,7 +114,7 @@ def training_tasks() -> list[Task]:
             'parts-generated',
             'generated parts, head on the frozen encoder',
             'quick',
-            'configs/part_segmentation/laptop_frozen.py',
+            'configs/part_segmentation/synthetic_frozen.py',
             {'instance': ('instance mIoU', 'part/instance_miou'), 'class': ('class mIoU', 'part/class_miou')},
             300,
             90.0,

@@ -4,7 +4,7 @@
 # Figure to expect: not measured here yet.
 # Any checkpoint goes; without one the encoder is that of the quick start at random: the control.
 #
-#   python tools/train.py configs/part_segmentation/laptop_frozen.py --cfg-options model.checkpoint=FILE
+#   python tools/train.py configs/part_segmentation/synthetic_frozen.py --cfg-options model.checkpoint=FILE
 _base_ = [
     '../_base_/models/part_segmentor.py',
     '../_base_/datasets/shapenet_part_synthetic.py',
