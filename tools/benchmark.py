@@ -1,6 +1,6 @@
 """What an encoder is worth: every task that the data at hand allow, beside the same encoder before any training.
 
-    python tools/benchmark.py work_dirs/quickstart/pretrain/iter_600.pth
+    python tools/benchmark.py work_dirs/quickstart/pretrain/iter_600.pth --config configs/mmpt/quickstart_pretrain.py
     python tools/benchmark.py CHECKPOINT --data both --npz shapes.npz --suite full
     python tools/benchmark.py CHECKPOINT --tasks probe-generated few_shot-generated --seeds 0
     torchrun --nproc-per-node 4 tools/benchmark.py CHECKPOINT --launcher pytorch      four processes share the jobs
@@ -29,6 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', type=Path, help='of a pre-training; another origin is converted first')
+    parser.add_argument('--config', help='of the pre-training: its joint space of shapes and pictures is measured too')
     parser.add_argument('--suite', choices=('quick', 'full'), default='quick', help='full adds what takes hours')
     parser.add_argument('--data', choices=('generated', 'real', 'both'), default='generated', help='which data')
     parser.add_argument(

@@ -15,12 +15,14 @@ from mmpt.utils.errors import ConfigError
 
 from .bench import GENERATED, ROOT, Bench
 from .jobs import SOURCES, Job
-from .tasks import Task, array_tasks, training_tasks
+from .tasks import Task, array_tasks, pair_task, training_tasks
 
 __all__ = ['jobs_of', 'tasks_of']
 
 #: labelled shapes of the quick start's val loop.
 _GENERATED_CONFIG = 'configs/mmpt/quickstart_pretrain.py'
+#: the same with a rendered picture each.
+_PAIRS_CONFIG = 'configs/_base_/datasets/pairs_synthetic.py'
 #: real data that are probed where they lie at the root that the config names.
 _REAL_CONFIGS = {'ModelNet40': 'configs/_base_/datasets/modelnet40.py'}
 
@@ -30,7 +32,7 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
 
     Args:
         bench (Bench): gets the shapes that the tasks refer to.
-        args (Namespace): ``suite``, ``data``, ``npz``, ``up_axis``, ``tasks`` of the command line.
+        args (Namespace): ``suite``, ``data``, ``config``, ``npz``, ``up_axis``, ``tasks`` of the command line.
 
     Returns:
         tuple[list[Task], list[str]]: the tasks, and a sentence for everything that was left out.
@@ -44,6 +46,10 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
         smoke = parse_options(SMOKE_DATA[1:]) if bench.smoke else None
         bench.add_shapes(GENERATED, lambda: val_shapes(ROOT / _GENERATED_CONFIG, smoke))
         tasks += [*array_tasks(GENERATED, 'generated classes'), *training_tasks()]
+        if args.config:
+            tasks.append(pair_task(args.config, str(ROOT / _PAIRS_CONFIG), 'generated classes'))
+        else:
+            skipped.append('Retrieval between pictures and shapes: --config names no pre-training with a joint space.')
     if args.data in ('real', 'both'):
         for path in args.npz:
             if not path.is_file():

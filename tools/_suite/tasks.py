@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 from family import schedule_options
+from retrieval import Pairs
 
+from mmpt.apis import get_model
+from mmpt.evaluation import embed_pairs, pair_controls, score_pairs
 from mmpt.evaluation.protocols import Protocol, RetrievalProtocol, probe, retrieve
 from mmpt.utils.config import load_config
 
@@ -15,7 +19,7 @@ from .bench import ROOT, Bench, better
 from .jobs import Job
 from .published import PUBLISHED, Figure
 
-__all__ = ['Task', 'array_tasks', 'training_tasks']
+__all__ = ['Task', 'array_tasks', 'pair_task', 'training_tasks']
 
 Run = Callable[[Bench, Job], Mapping[str, Any]]
 #: name of a score -> its title and what the val loop logs it as.
@@ -93,6 +97,40 @@ def _retrieval(bench: Bench, job: Job, name: str) -> dict[str, Any]:
         rows.append({'R@1': found.by_class[1], 'mAP': found.mean_ap})
     line = 'features concat(max, mean) of the test part, cosine similarity, the query itself left out'
     return {'scores': better(rows), 'protocol': line, 'record': protocol.to_dict()}
+
+
+def pair_task(config: str, data: str, title: str) -> Task:
+    """Retrieval between pictures and shapes in the joint space of a pre-training.
+
+    Args:
+        config (str): of the pre-training.
+        data (str): config whose val loop has pictures.
+        title (str): of the data in tables.
+    """
+    pairs = cache(lambda: Pairs(data, {}, 64))
+    scores = {
+        'image to shape/R@5': 'image to shape R@5',
+        'shape to image/R@5': 'shape to image R@5',
+        'zero-shot/accuracy': 'class by pictures',
+    }
+
+    def run(bench: Bench, job: Job) -> dict[str, Any]:
+        protocol = RetrievalProtocol(seed=job.seed)
+        everything = pairs().batches()
+        if job.source == 'checkpoint':
+            found = score_pairs(embed_pairs(get_model(config, bench.checkpoint, bench.device), everything), protocol)
+            measured = found.scores
+        else:
+            train = [i for i in range(len(pairs().dataset)) if pairs().dataset[i]['data_samples'].split == 'train']
+            build = partial(get_model, config, device=bench.device)
+            measured = pair_controls(build, everything, pairs().batches(train), protocol, (job.seed,))[0]['best']
+        return {
+            'scores': {name: measured[name] for name in scores if name in measured},
+            'protocol': protocol.describe(),
+            'record': protocol.to_dict(),
+        }
+
+    return Task('pairs-generated', f'{title}, with pictures', 'quick', scores, 60.0, run)
 
 
 def training_tasks() -> list[Task]:
