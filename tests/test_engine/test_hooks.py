@@ -63,6 +63,7 @@ def test_deferring_does_not_read_a_value_and_keeps_it_as_it_was():
         ({'kind': 'cosine', 'start': 1.0, 'end': 0.0625, 'begin': 10, 'iters': 100},
          {0: 1, 10: 1, 60: 0.53125, 110: 0.0625, 500: 0.0625}),
         ({'kind': 'linear', 'start': 0.0, 'end': 2.0, 'iters': 4}, {0: 0, 1: 0.5, 3: 1.5, 4: 2, 9: 2}),
+        ({'kind': 'exponential', 'start': 0.8, 'end': 0.05, 'iters': 4}, {0: 0.8, 1: 0.4, 3: 0.1, 4: 0.05, 9: 0.05}),
         ({'kind': 'constant', 'start': 0.3}, {0: 0.3, 7: 0.3}),
     ],
 )  # fmt: skip
@@ -84,6 +85,8 @@ def test_schedule_of_what_a_model_does_not_declare():
         ValueScheduleHook({'a': {'kind': 'sinus', 'start': 1.0}})
     with pytest.raises(ConfigError, match='`end` and `iters`'):
         ValueScheduleHook({'a': {'kind': 'linear', 'start': 1.0}})
+    with pytest.raises(ConfigError, match='above 0'):
+        ValueScheduleHook({'a': {'kind': 'exponential', 'start': 1.0, 'end': 0.0, 'iters': 5}})
 
 
 def test_run_of_everything(toy):

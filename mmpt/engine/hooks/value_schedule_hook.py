@@ -18,6 +18,8 @@ _SHAPES = {
     'constant': lambda t: 0.0,
     'linear': lambda t: t,
     'cosine': lambda t: (1 - math.cos(math.pi * t)) / 2,
+    # Linear in the logarithm of the value.
+    'exponential': lambda t: t,
 }
 
 
@@ -28,7 +30,7 @@ def scheduled_value(
 
     Args:
         step (int): 0-based.
-        kind (str): ``cosine``, ``linear`` or ``constant``.
+        kind (str): ``cosine``, ``linear``, ``exponential`` (between values above 0) or ``constant``.
         start (float): value up to step ``begin``.
         end (float, optional): value from step ``begin + iters`` on; not needed by ``constant``.
         begin (int): where the way from start to end begins.
@@ -38,6 +40,8 @@ def scheduled_value(
         float: the value.
     """
     share = _SHAPES[kind](min(max((step - begin) / iters, 0.0), 1.0))
+    if kind == 'exponential' and 0 < share < 1:
+        return start ** (1 - share) * end**share
     # Written so that both ends come out exactly.
     return start if share == 0 else start * (1 - share) + end * share
 
@@ -63,6 +67,8 @@ class ValueScheduleHook(Hook):
                 )
             if schedule['kind'] != 'constant' and (schedule.get('end') is None or schedule.get('iters', 0) < 1):
                 raise ConfigError(f'The {schedule["kind"]} schedule of {name!r} needs `end` and `iters` of at least 1.')
+            if schedule['kind'] == 'exponential' and min(schedule['start'], schedule['end']) <= 0:
+                raise ConfigError(f'The exponential schedule of {name!r} needs `start` and `end` above 0.')
         self.schedules = schedules
 
     def before_run(self, runner: Runner) -> None:
