@@ -1,7 +1,7 @@
 """Headless pictures: PNG and self-contained HTML."""
 
-from .confusion import save_confusion
 from .completion import CompletionItem, draw_completion
+from .confusion import save_confusion
 from .contact_sheet import SheetItem, save_sheet
 from .figures import save_curves, save_run_curves, save_scores
 from .hooks import CompletionPictures, PartPictures, ReconstructionPictures

@@ -147,7 +147,7 @@ class _ScoredPictures(Hook, ABC):
 
 @HOOKS.register_module()
 class PartPictures(_ScoredPictures):
-    """True and predicted parts of the first shapes of every val loop; ``pictures/parts_<iteration>.png``.
+    """True and predicted parts of the first shapes of a val loop; ``pictures/parts_<iteration>.png``.
 
     Args:
         num_samples (int): rows of a picture.
@@ -170,7 +170,7 @@ class PartPictures(_ScoredPictures):
 
 @HOOKS.register_module()
 class CompletionPictures(_ScoredPictures):
-    """Partial, predicted and true clouds of the first shapes of every val loop; ``pictures/completion_<iteration>.png``.
+    """Partial, predicted and true clouds of the first shapes of a val loop; ``pictures/completion_<iteration>.png``.
 
     Args:
         num_samples (int): rows of a picture.
