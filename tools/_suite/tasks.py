@@ -12,7 +12,7 @@ from retrieval import Pairs
 
 from mmpt.apis import get_model
 from mmpt.evaluation import embed_pairs, pair_controls, score_pairs
-from mmpt.evaluation.protocols import Protocol, RetrievalProtocol, probe, retrieve
+from mmpt.evaluation.protocols import FewShotProtocol, Protocol, RetrievalProtocol, few_shot, probe, retrieve
 from mmpt.utils.config import load_config
 
 from .bench import ROOT, Bench, better
@@ -21,6 +21,8 @@ from .published import PUBLISHED, Figure
 
 __all__ = ['Task', 'array_tasks', 'pair_task', 'training_tasks']
 
+#: what few-shot is measured on, by custom.
+_SETTINGS = tuple(f'{way}-way {shot}-shot' for way in (5, 10) for shot in (10, 20))
 Run = Callable[[Bench, Job], Mapping[str, Any]]
 #: name of a score -> its title and what the val loop logs it as.
 _CLASSES = {'accuracy': ('accuracy', 'test/accuracy'), 'by class': ('mean class', 'test/mean_class_accuracy')}
@@ -68,6 +70,14 @@ def array_tasks(name: str, title: str) -> list[Task]:
             known,
         ),
         Task(
+            f'few_shot-{name}',
+            f'{title}, few-shot',
+            'quick',
+            {setting: setting for setting in _SETTINGS},
+            10.0,
+            lambda bench, job: _few_shot(bench, job, name),
+        ),
+        Task(
             f'retrieval-{name}',
             f'{title}, shape to shape',
             'quick',
@@ -85,6 +95,15 @@ def _probe(bench: Bench, job: Job, name: str) -> dict[str, Any]:
     for parts in bench.features_of(job, name, protocol.pooling):
         scores = probe(*parts['train'], *parts['test'], protocol)
         rows.append({'knn': scores.knn, 'svm': scores.svm.accuracy})
+    return {'scores': better(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
+
+
+def _few_shot(bench: Bench, job: Job, name: str) -> dict[str, Any]:
+    protocol = FewShotProtocol(seed=job.seed)
+    rows = []
+    for parts in bench.features_of(job, name, protocol.pooling):
+        found = few_shot(*parts['train'], *parts['test'], protocol)
+        rows.append({setting: scores['svm'].mean for setting, scores in found.items()})
     return {'scores': better(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
 
 

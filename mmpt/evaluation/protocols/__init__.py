@@ -4,6 +4,7 @@ from .classification import ClassScores, class_scores, vote
 from .codebook import CodebookUse, codebook_use
 from .completion import CloudScores, cloud_scores
 from .features import check_parts, compose_features
+from .few_shot import FEW_SHOT_PRESETS, FewShotFold, FewShotProtocol, draw_folds, few_shot, score_folds
 from .knn import knn_accuracy, knn_predict
 from .parts import PartScores, part_iou, shape_iou
 from .protocol import PRESETS, ProbeScores, Protocol, probe
@@ -14,10 +15,13 @@ from .svm import C_GRID, C_RULES, SvmResult, linear_svm
 __all__ = [
     'C_GRID',
     'C_RULES',
+    'FEW_SHOT_PRESETS',
     'PRESETS',
     'ClassScores',
     'CloudScores',
     'CodebookUse',
+    'FewShotFold',
+    'FewShotProtocol',
     'PartScores',
     'ProbeScores',
     'Protocol',
@@ -31,6 +35,8 @@ __all__ = [
     'cloud_scores',
     'codebook_use',
     'compose_features',
+    'draw_folds',
+    'few_shot',
     'knn_accuracy',
     'knn_predict',
     'linear_svm',
@@ -38,6 +44,7 @@ __all__ = [
     'part_iou',
     'probe',
     'retrieve',
+    'score_folds',
     'shape_iou',
     'spread',
     'vote',
