@@ -14,7 +14,7 @@ from .metrics import (
     VotingAccuracy,
 )
 from .pairs import PairEmbeddings, PairScores, embed_pairs, pair_controls, score_pairs
-from .protocols import PRESETS, Protocol, RetrievalProtocol, Spread, spread
+from .protocols import PRESETS, Protocol, RetrievalProtocol, Spread, protocol_named, spread
 
 __all__ = [
     'PRESETS',
@@ -40,6 +40,7 @@ __all__ = [
     'extract_features',
     'load_features',
     'pair_controls',
+    'protocol_named',
     'random_controls',
     'save_features',
     'score_encoder',

@@ -243,3 +243,9 @@ def test_two_ranks_equal_one_and_fail_together(tmp_path):
         process.join(30)
     assert first == second == _evaluate(FeatureProbe(svm={'C': 0.1}), _predictions())
     assert 'needs one label' in error and error == same
+
+
+def test_a_preset_is_the_whole_protocol():
+    assert FeatureProbe(preset='recon', pooling=('max',), num_points=64).protocol == PRESETS['recon']
+    with pytest.raises(ValueError, match=r"no protocol 'nonsense'; it is one of cv, point_bert"):
+        FeatureProbe(preset='nonsense')

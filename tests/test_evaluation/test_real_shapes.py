@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmpt.evaluation import PRESETS
 from mmpt.registry import ENCODERS
 from mmpt.structures import Tokens
 from mmpt.utils.errors import ConfigError
@@ -59,6 +60,7 @@ def _args(folder, **change):
         'checkpoint': None,
         'config': str(folder / 'config.py'),
         'up_axis': 'z',
+        'protocol': 'cv',
         'num_points': 16,
         'without_duplicates': False,
         'batch_size': 16,
@@ -129,3 +131,11 @@ def test_the_command_writes_json_and_says_what_is_wrong(tool, data, monkeypatch,
     (data / 'bare.py').write_text('model = dict()\n')
     with pytest.raises(ConfigError, match='no model.encoder'):
         tool.measure(_args(data, config=str(data / 'bare.py')))
+
+
+def test_a_protocol_is_taken_by_name(tool, data):
+    result = tool.measure(_args(data, protocol='i2p_mae'))
+    assert result['protocol'] == {**PRESETS['i2p_mae'].to_dict(), 'num_points': 16}
+    assert 'SVC C=0.0093' in result['protocol_line'] and 'concat(max) not standardised' in result['protocol_line']
+    with pytest.raises(ValueError, match="no protocol 'best'; it is one of cv, point_bert, crosspoint"):
+        tool.measure(_args(data, protocol='best'))

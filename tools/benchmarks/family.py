@@ -283,6 +283,7 @@ def _real(args: argparse.Namespace, path: Path, checkpoint: str, device: str) ->
         checkpoint=checkpoint,
         config=None,
         up_axis=args.up_axis,
+        protocol='cv',
         num_points=args.num_points,
         without_duplicates=False,
         batch_size=64,

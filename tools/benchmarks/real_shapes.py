@@ -14,13 +14,14 @@ import copy
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from mmpt.apis import load_encoder
-from mmpt.evaluation import Protocol, compare_with_controls, comparison_table
+from mmpt.evaluation import compare_with_controls, comparison_table, protocol_named
 from mmpt.registry import ENCODERS
 from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError, run
@@ -87,7 +88,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     elif duplicates is not None:
         subsets = {'without duplicates': ~duplicates}
     encoder, config = encoder_and_config(args)
-    protocol = Protocol(num_points=args.num_points)
+    protocol = replace(protocol_named(args.protocol), num_points=args.num_points)
     result = compare_with_controls(
         encoder,
         lambda: ENCODERS.build(copy.deepcopy(config)),
@@ -114,6 +115,7 @@ def parse_args() -> argparse.Namespace:
     source.add_argument('--checkpoint', help='pre-training checkpoint whose encoder is scored')
     source.add_argument('--config', help='config whose model.encoder is scored at random initialisation only')
     parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of the file')
+    parser.add_argument('--protocol', default='cv', help='by name, docs/tasks/probing.md')
     parser.add_argument('--num-points', type=int, default=1024, help='points of each shape')
     parser.add_argument('--without-duplicates', action='store_true', help='leave out test shapes that are in train')
     parser.add_argument('--batch-size', type=int, default=64)

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmpt.registry import METRICS
 
 from ..feature_file import FeatureSet, save_features
-from ..protocols import Protocol, compose_features, probe
+from ..protocols import Protocol, compose_features, probe, protocol_named
 from ..protocols.svm import resolve_c_rule
 from .base import SampleMetric, to_array
 
@@ -37,6 +37,7 @@ class FeatureProbe(SampleMetric):
         knn (dict | None): ``k`` and ``metric``; None leaves kNN out.
         svm (dict | None): ``C`` (``cv``, a number, or a published rule: ``point_bert``, ``crosspoint``, ``point_m2ae``,
             ``i2p_mae``, ``recon``), ``classifier``, ``grid``, ``folds``, ``seed``; None leaves the SVM out.
+        preset (str | None): name of a protocol of ``PRESETS``, which then decides all of the above and ``num_points``.
         num_points (int | None): points per shape that the encoder sees, for the record.
         save_features (str | None): path of an npz with features, labels, splits, ids and protocol, replaced after every
             val loop.
@@ -50,12 +51,14 @@ class FeatureProbe(SampleMetric):
         knn: Mapping[str, Any] | None = _KNN,
         svm: Mapping[str, Any] | None = _SVM,
         *,
+        preset: str | None = None,
         num_points: int | None = None,
         save_features: str | os.PathLike[str] | None = None,
         prefix: str = 'probe',
     ) -> None:
         super().__init__(prefix=prefix)
-        self.protocol = _build_protocol(pooling, standardize, knn, svm, num_points)
+        built = _build_protocol(pooling, standardize, knn, svm, num_points)
+        self.protocol = built if preset is None else protocol_named(preset)
         self.path = save_features
 
     def row(self, sample: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from .features import check_parts, compose_features
 from .few_shot import FEW_SHOT_PRESETS, FewShotFold, FewShotProtocol, draw_folds, few_shot, score_folds
 from .knn import knn_accuracy, knn_predict
 from .parts import PartScores, part_iou, shape_iou
-from .protocol import PRESETS, ProbeScores, Protocol, probe
+from .protocol import PRESETS, ProbeScores, Protocol, probe, protocol_named
 from .retrieval import RetrievalProtocol, RetrievalScores, class_prototypes, nearest_prototype, retrieve
 from .summary import Spread, spread
 from .svm import C_GRID, C_RULES, SvmResult, linear_svm
@@ -43,6 +43,7 @@ __all__ = [
     'nearest_prototype',
     'part_iou',
     'probe',
+    'protocol_named',
     'retrieve',
     'score_folds',
     'shape_iou',

@@ -12,7 +12,7 @@ from .features import check_parts
 from .knn import knn_predict
 from .svm import C_GRID, SvmResult, linear_svm, resolve_c_rule
 
-__all__ = ['PRESETS', 'ProbeScores', 'Protocol', 'probe']
+__all__ = ['PRESETS', 'ProbeScores', 'Protocol', 'probe', 'protocol_named']
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,17 @@ PRESETS: dict[str, Protocol] = {
     'recon': Protocol('recon', ('cls', 'max+mean'), 1024, False, C=0.075),
 }
 """The toolbox's own protocol, and the published ones for ModelNet40 with the nearest pooling that our encoders give."""
+
+
+def protocol_named(name: str) -> Protocol:
+    """A protocol of ``PRESETS``.
+
+    Raises:
+        ValueError: there is none of that name; the sentence lists those there are.
+    """
+    if name not in PRESETS:
+        raise ValueError(f'There is no protocol {name!r}; it is one of {", ".join(PRESETS)} (docs/tasks/probing.md).')
+    return PRESETS[name]
 
 
 class ProbeScores(NamedTuple):
