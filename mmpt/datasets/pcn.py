@@ -24,7 +24,7 @@ _WHO = '`data_root` of PCN'
 _LIST = 'a JSON list of {taxonomy_id, taxonomy_name, train, val, test}, one entry for each of the 8 classes'
 _SOURCE = (
     'The clouds are the PCN data set in the form of GRNet (ShapeNetCompletion), the list is data/PCN/PCN.json of '
-    'PoinTr; configs/_base_/datasets/shapenet_completion_synthetic.py completes generated objects without a download.'
+    'PoinTr; configs/_base_/datasets/completion_synthetic.py completes generated objects without a download.'
 )
 
 

@@ -37,6 +37,9 @@ _MODEL = {
     'point_widths': (8, 8, 8, 8),
     'image_hidden_dim': 16,
     'target_dim': 64,
+    'num_queries': 8,
+    'global_dim': 16,
+    'fold_dim': 16,
 }
 #: likewise in the data.
 _DATA = {

@@ -37,6 +37,7 @@ def test_its_val_protocol_scores(config, trained):
     kinds = {evaluator['type'] for evaluator in trained(config).cfg.val_evaluator}
     asked = {'FeatureProbe': ('probe/knn', 'probe/svm'), 'PartIoU': ('part/instance_miou', 'part/class_miou')}
     asked['ClassificationAccuracy'] = ('held_out/accuracy' if 'held_out' in config else 'test/accuracy',)
+    asked['CompletionScore'] = ('completion/f_score', 'completion/copy/f_score')
     expected = [name for kind, names in asked.items() if kind in kinds for name in names]
     assert 'tokenizer' in config or expected
     assert all(0 <= scores[f'val/{name}'][0] <= 1 for name in expected)

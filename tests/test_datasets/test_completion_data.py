@@ -8,65 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _packed import packed_twin
+from _pcn import complete_of, write_pcd, write_pcn
 from mmengine.config import Config
 
 from mmpt.datasets import PCN, ConcatDataset, ShapeNetCompletion
-from mmpt.datasets.pcn import PCN_SYNSETS
 from mmpt.datasets.shapenet import SYNSETS
 from mmpt.datasets.transforms import VIEWPOINTS, LoadPartial
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
-HEADER = """# .PCD v0.7 - Point Cloud Data file format
-VERSION 0.7
-FIELDS x y z
-SIZE 4 4 4
-TYPE F F F
-COUNT 1 1 1
-WIDTH {n}
-HEIGHT 1
-VIEWPOINT 0 0 0 1 0 0 0
-POINTS {n}
-DATA {kind}
-"""
-MODELS = {
-    'train': {'02691156': ['1a04e3eab45ca15dd86060f189eb133', 'b'], '04256520': ['c-d']},
-    'val': {'04256520': ['v']},
-    'test': {'03001627': ['t', 'u']},
-}
-
-
-def write_pcd(path, points, kind='binary'):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    points = points.astype('<f4')
-    body = points.tobytes() if kind == 'binary' else '\n'.join(' '.join(map(repr, row)) for row in points.tolist())
-    body = body if kind == 'binary' else (body + '\n').encode()
-    path.write_bytes(HEADER.format(n=len(points), kind=kind).encode() + body)
 
 
 @pytest.fixture
 def pcn(tmp_path):
-    """PCN with six models: the partial clouds are parts of the complete one, of different sizes; 0N holds point N."""
-    root = tmp_path / 'PCN'
-    classes = [
-        {'taxonomy_id': synset, 'taxonomy_name': SYNSETS[synset], **{s: MODELS[s].get(synset, []) for s in MODELS}}
-        for synset in PCN_SYNSETS
-    ]
-    for number, (split, synset, model) in enumerate(
-        (split, synset, model) for split, part in MODELS.items() for synset, models in part.items() for model in models
-    ):
-        complete = np.random.default_rng(number).uniform(-0.5, 0.5, (16384, 3)).astype(np.float32)
-        write_pcd(root / split / 'complete' / synset / f'{model}.pcd', complete)
-        for view in range(8 if split == 'train' else 1):
-            kind = 'ascii' if view == 3 else 'binary'
-            partial = complete[view : view + (1500 if view % 2 else 2500)]
-            write_pcd(root / split / 'partial' / synset / model / f'{view:02d}.pcd', partial, kind)
-    (root / 'PCN.json').write_text(json.dumps(classes))
-    return root
-
-
-def complete_of(number):
-    return np.random.default_rng(number).uniform(-0.5, 0.5, (16384, 3)).astype(np.float32)
+    return write_pcn(tmp_path)
 
 
 def rows(points):
@@ -143,7 +98,7 @@ def refuse(kind, cls, **kwargs):
 
 def test_what_is_wrong_with_pcn_is_said_in_one_sentence(pcn, tmp_path):
     text = refuse(FileNotFoundError, PCN, data_root=str(tmp_path / 'nowhere'))
-    assert 'nowhere' in text and 'GRNet' in text and 'shapenet_completion_synthetic.py' in text
+    assert 'nowhere' in text and 'GRNet' in text and '/completion_synthetic.py' in text
     assert "'val'" in refuse(ValueError, PCN, data_root=str(pcn), split='valid')
     path = pcn / 'PCN.json'
     for content in ('{}', '[]', '[1]', '[{"taxonomy_id": "02691156"}]', '[{"taxonomy_id": "99", "train": []}]'):

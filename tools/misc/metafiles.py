@@ -88,7 +88,7 @@ METHODS = {
     'cross_bert': Method('Cross-BERT', 'Cross-BERT for Point Cloud Pretraining', '2312.04891'),
 }
 #: folder of configs -> the labelled task; docs/tasks/<folder>.md says what it reproduces.
-TASKS = {'classification': 'Classification', 'part_segmentation': 'Part segmentation'}
+TASKS = {'classification': 'Classification', 'completion': 'Completion', 'part_segmentation': 'Part segmentation'}
 _NOTE = (
     '# Made by `python tools/misc/metafiles.py --write` from the configs; do not edit.\n'
     '# No weights are released, so none are linked; no results stand here but those measured in this project.\n'

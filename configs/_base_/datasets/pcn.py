@@ -1,5 +1,5 @@
 # PCN: one of eight partial scans of each model for training, the only one for measuring.
-# Expects data/PCN; mmpt/datasets/pcn.py names the files. Without a download: shapenet_completion_synthetic.py.
+# Expects data/PCN; mmpt/datasets/pcn.py names the files. Without a download: completion_synthetic.py.
 _base_ = '../loaders.py'
 
 num_points = 2048
