@@ -20,6 +20,7 @@ from .shapenet_completion import ShapeNetCompletion
 from .shapenet_part import ShapeNetPart
 from .shapenet_recon import ShapeNetReCon
 from .synthetic.dataset import SyntheticShapes
+from .synthetic.room_dataset import SyntheticRooms
 
 __all__ = [
     'KITTI',
@@ -40,6 +41,7 @@ __all__ = [
     'ShapeNetMVCNN',
     'ShapeNetPart',
     'ShapeNetReCon',
+    'SyntheticRooms',
     'SyntheticShapes',
     'transforms',
 ]

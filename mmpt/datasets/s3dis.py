@@ -43,8 +43,7 @@ _ROOM = re.compile(r'Area_(?P<area>[1-6])_(?P<room>[A-Za-z]+_[0-9]+)\.npy')
 _LAYOUT = 'a file Area_<k>_<room>.npy for every room'
 _SOURCE = (
     'docs/datasets/s3dis.md says where the data come from, tools/dataset_converters/s3dis.py makes these files of '
-    'them; there are no generated rooms yet, configs/_base_/datasets/synthetic.py has generated shapes without a '
-    'download.'
+    'them; configs/_base_/datasets/rooms_synthetic.py has generated rooms without a download.'
 )
 
 

@@ -26,8 +26,7 @@ _SCENE = re.compile(r'scene[0-9]{4}_[0-9]{2}')
 _WHO = '`data_root` of ScanNet'
 _SOURCE = (
     'docs/datasets/scannet.md says where the data come from, tools/dataset_converters/scannet.py makes these files of '
-    'them; there are no generated rooms yet, configs/_base_/datasets/synthetic.py has generated shapes without a '
-    'download.'
+    'them; configs/_base_/datasets/rooms_synthetic.py has generated rooms without a download.'
 )
 _INPUTS = ('points', 'colors', 'normals', 'axis_align')
 _LABELS = ('semantic', 'instance', 'boxes', 'box_labels')

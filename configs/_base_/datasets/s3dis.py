@@ -1,6 +1,6 @@
 # S3DIS rooms, tested on Area 5: blocks of 1 m x 1 m with 2,048 points, x y z alone, as ACT and PCP-MAE train.
-# Expects data/s3dis/Area_<k>_<room>.npy; docs/datasets/s3dis.md says where they come from. There are no generated rooms
-# yet: synthetic.py beside this file has generated shapes, without a download.
+# Expects data/s3dis/Area_<k>_<room>.npy; docs/datasets/s3dis.md says where they come from. The twin without a download
+# is rooms_synthetic.py beside this file.
 # Each room comes once an epoch; points_per_sample=2048 of the data set takes rooms by their size, as those papers do.
 # The val part is one block in the middle of each room; GridSample(random=False, inverse=True) gives whole rooms.
 _base_ = '../loaders.py'

@@ -1,6 +1,6 @@
 # ScanNet v2, detection: boxes of 18 classes around the vertices of a scene, in the frame of the room, x y z alone.
 # Expects data/scannet as tools/dataset_converters/scannet.py writes it; docs/datasets/scannet.md says of what.
-# There are no generated rooms yet: synthetic.py beside this file has generated shapes, without a download.
+# The twin without a download, generated rooms, is rooms_synthetic.py beside this file.
 _base_ = '../loaders.py'
 
 train_pipeline = [

@@ -1,5 +1,6 @@
-"""The world that ships with the package: seeded generators of objects, and the data set of what they make."""
+"""The world that ships with the package: seeded generators of objects and rooms, and the data sets of what they make."""
 
 from .dataset import SyntheticShapes
+from .room_dataset import SyntheticRooms
 
-__all__ = ['SyntheticShapes']
+__all__ = ['SyntheticRooms', 'SyntheticShapes']
