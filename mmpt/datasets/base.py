@@ -156,6 +156,36 @@ class PointCloudDataset(Dataset):
         """The class of shape ``index`` (counted over all shapes); override where that needs no :meth:`load_info`."""
         return self.load_info(index).get('label')
 
+    def distinct(self) -> Sequence[int]:
+        """Indices (counted over all shapes) of those in use; override where one scene stands at several of them."""
+        return range(self.num_shapes()) if self.indices is None else self.indices
+
+    def class_counts(self) -> np.ndarray:
+        """How many points of the scenes in use each class has, every scene counted once: (classes,) int64.
+
+        Reads every scene.
+
+        Raises:
+            ValueError: a scene has no classes of points, or one that is none of ``classes``.
+        """
+        classes = len(self._metainfo.get('classes') or ())
+        counts = np.zeros(classes, np.int64)
+        for index in self.distinct():
+            info = self.load_info(int(index))
+            if 'semantic' not in info:
+                raise ValueError(
+                    f'{type(self).__name__} has no class for every point of {info["sample_id"]}, so classes cannot be '
+                    'counted; use data with `semantic` (S3DIS, ScanNet, SyntheticRooms).'
+                )
+            semantic = info['semantic'][info['semantic'] >= 0]
+            if len(semantic) and semantic.max() >= classes:
+                raise ValueError(
+                    f'{info["sample_id"]} has class {semantic.max()}, expected one of the {classes} of '
+                    f'{type(self).__name__}, or -1 for none; correct the labels.'
+                )
+            counts += np.bincount(semantic, minlength=classes)
+        return counts
+
     def missing_classes(self) -> tuple[str, ...]:
         """Names of the classes without a shape among those in use; none where there are no classes or labels."""
         classes = self._metainfo.get('classes') or ()

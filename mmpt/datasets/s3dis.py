@@ -99,7 +99,7 @@ class S3DIS(PointCloudDataset):
             raise ValueError(f'S3DIS(test_area={test_area!r}): expected 1 to 6.')
         if packed and points_per_sample is not None:
             raise ValueError('S3DIS(packed=True) has every room once: leave points_per_sample out, or read raw files.')
-        self.data_root, self.split, self.instances = Path(data_root), split, instances
+        self.data_root, self.split, self.instances, self.packed = Path(data_root), split, instances, packed
         if not packed:
             areas = [test_area] if split == 'test' else [area for area in _AREAS if area != test_area]
             self.rooms = self._list_rooms(areas)
@@ -143,6 +143,14 @@ class S3DIS(PointCloudDataset):
         """None: a room has no class."""
         return None
 
+    def distinct(self) -> Sequence[int]:
+        """One index of every room in use."""
+        indices = super().distinct()
+        return indices if self.packed else list({self._place(index): index for index in indices}.values())
+
+    def _place(self, index: int) -> int:
+        return bisect_right(self._ends, index)
+
     def load_info(self, index: int) -> dict[str, Any]:
         """Read a room.
 
@@ -150,7 +158,7 @@ class S3DIS(PointCloudDataset):
             FileNotFoundError: the room has been removed since the folder was listed.
             ValueError: the file is damaged, has other columns, or numbers that are no coordinates, colours or labels.
         """
-        place = bisect_right(self._ends, index)
+        place = self._place(index)
         room = self.rooms[place]
         path = self.data_root / f'{room}.npy'
         array = read_npy(path)

@@ -10,6 +10,7 @@ from .metrics import (
     FeatureProbe,
     PartIoU,
     SampleMetric,
+    SemanticIoU,
     TokenizerProbe,
     VotingAccuracy,
 )
@@ -28,6 +29,7 @@ __all__ = [
     'Protocol',
     'RetrievalProtocol',
     'SampleMetric',
+    'SemanticIoU',
     'Spread',
     'TokenizerProbe',
     'VotingAccuracy',

@@ -36,10 +36,8 @@ def test_a_room_has_the_size_of_a_room_and_points_on_its_surfaces():
         height = ceiling[:, 2].mean()
         assert 2.9 < width <= 6 and 2.9 < depth <= 6 and 2.4 <= height <= 3
         assert (floor[:, 2] == 0).all() and np.ptp(ceiling[:, 2]) == 0
-        edges = np.stack(
-            [wall[:, 0], room.points[:, 0].max() - wall[:, 0], wall[:, 1], np.ptp(wall[:, 1]) - wall[:, 1]]
-        )
-        assert np.abs(edges).min(axis=0).max() < 0.02
+        far = wall[:, :2].max(axis=0)
+        assert np.minimum(wall[:, :2], far - wall[:, :2]).min(axis=1).max() < 0.02
         assert room.points.min() > -0.03 and (room.points.max(0) < np.array([width, depth, height]) + 0.05).all()
 
 

@@ -1,4 +1,4 @@
-"""The world that ships with the package: seeded generators of objects and rooms, and the data sets of what they make."""
+"""The world that ships with the package: seeded generators of objects and rooms, and their data sets."""
 
 from .dataset import SyntheticShapes
 from .room_dataset import SyntheticRooms

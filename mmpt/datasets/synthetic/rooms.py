@@ -91,7 +91,7 @@ def make_room(seed: int, index: int, num_points: int = 20000) -> Room:
     wall = _tone(draws, (0.0, 0.15), (0.75, 0.95))
 
     points, normals, base = [], [], []
-    for solid, label, count in zip(solids, labels, counts):
+    for solid, count in zip(solids, counts):
         found = sample(solid, rng, max(int(count), 1))
         points.append(found[0][:count])
         normals.append(found[1][:count])

@@ -1,6 +1,7 @@
 """What happens around every step: one hook, one file."""
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .class_counts_hook import ClassCountsHook
 from .deferred_info_hook import DeferredInfoHook
 from .encoder_ema_hook import EncoderEMAHook
 from .interrupt_hook import InterruptHook
@@ -11,6 +12,7 @@ from .value_schedule_hook import ValueScheduleHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'ClassCountsHook',
     'DeferredInfoHook',
     'EncoderEMAHook',
     'InterruptHook',

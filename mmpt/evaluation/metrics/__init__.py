@@ -5,6 +5,7 @@ from .classification import ClassificationAccuracy, VotingAccuracy
 from .completion import CompletionScore
 from .feature_probe import FeatureProbe
 from .part_iou import PartIoU
+from .semantic_iou import SemanticIoU
 from .tokenizer_probe import TokenizerProbe
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     'FeatureProbe',
     'PartIoU',
     'SampleMetric',
+    'SemanticIoU',
     'TokenizerProbe',
     'VotingAccuracy',
 ]

@@ -9,6 +9,7 @@ from .knn import knn_accuracy, knn_predict
 from .parts import PartScores, part_iou, shape_iou
 from .protocol import PRESETS, ProbeScores, Protocol, probe, protocol_named
 from .retrieval import RetrievalProtocol, RetrievalScores, class_prototypes, nearest_prototype, retrieve
+from .semantic import SemanticScores, confusion_matrix, semantic_scores
 from .summary import Spread, spread
 from .svm import C_GRID, C_RULES, SvmResult, linear_svm
 
@@ -27,6 +28,7 @@ __all__ = [
     'Protocol',
     'RetrievalProtocol',
     'RetrievalScores',
+    'SemanticScores',
     'Spread',
     'SvmResult',
     'check_parts',
@@ -35,6 +37,7 @@ __all__ = [
     'cloud_scores',
     'codebook_use',
     'compose_features',
+    'confusion_matrix',
     'draw_folds',
     'few_shot',
     'knn_accuracy',
@@ -46,6 +49,7 @@ __all__ = [
     'protocol_named',
     'retrieve',
     'score_folds',
+    'semantic_scores',
     'shape_iou',
     'spread',
     'vote',

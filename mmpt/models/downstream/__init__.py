@@ -4,5 +4,6 @@ from .base import DownstreamModel
 from .classifier import PointClassifier
 from .completion import CompletionModel
 from .part_segmentor import PartSegmentor
+from .semantic_segmentor import SemanticSegmentor
 
-__all__ = ['CompletionModel', 'DownstreamModel', 'PartSegmentor', 'PointClassifier']
+__all__ = ['CompletionModel', 'DownstreamModel', 'PartSegmentor', 'PointClassifier', 'SemanticSegmentor']

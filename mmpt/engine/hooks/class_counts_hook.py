@@ -1,0 +1,32 @@
+"""What the training data hold, told to a model that weighs classes by it."""
+
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmpt.engine.distributed import unwrap
+from mmpt.registry import HOOKS
+
+__all__ = ['ClassCountsHook']
+
+
+@HOOKS.register_module()
+class ClassCountsHook(Hook):
+    """Counts the points of each class in the training data before the first step.
+
+    Every scene is read once for it, by every process. The model keeps the counts in its checkpoints (its buffer
+    ``class_counts``), so a run that goes on does not count again.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Count, unless the model knows already."""
+        model = unwrap(runner.model)
+        if model.class_counts.any():
+            return
+        dataset = runner.train_dataloader.dataset
+        runner.logger.info(f'{len(dataset.distinct())} scenes are read once to count the points of each class.')
+        counts = dataset.class_counts()
+        model.set_class_counts(counts)
+        names = dataset.metainfo['classes']
+        runner.logger.info('points: ' + ', '.join(f'{name} {count}' for name, count in zip(names, counts)))
