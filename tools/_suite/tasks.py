@@ -164,8 +164,8 @@ def training_tasks() -> list[Task]:
                 'accuracy': ('accuracy', 'test/accuracy'),
                 'mean class accuracy': ('mean class', 'test/mean_class_accuracy'),
             },
-            405,
-            60.0,
+            270,
+            45.0,
         ),
         _training(
             'parts-generated',
@@ -173,8 +173,8 @@ def training_tasks() -> list[Task]:
             'quick',
             'configs/part_segmentation/synthetic_frozen.py',
             {'instance': ('instance mIoU', 'part/instance_miou'), 'class': ('class mIoU', 'part/class_miou')},
-            300,
-            90.0,
+            200,
+            60.0,
         ),
         _training(
             'finetune-generated',
