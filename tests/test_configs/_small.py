@@ -37,6 +37,7 @@ _MODEL = {
     'point_widths': (8, 8, 8, 8),
     'image_hidden_dim': 16,
     'target_dim': 64,
+    'point_dims': (16, 16),
     'num_queries': 8,
     'global_dim': 16,
     'fold_dim': 16,
@@ -78,6 +79,11 @@ def _shrink(value, sizes):
             value['indices'] = [i for i in range(value['size']) if i % len(CATEGORIES) < 3]
         elif value.get('type') == 'SyntheticShapes':
             value['size'] = 16
+        elif value.get('type') == 'SyntheticRooms':
+            # Whole rooms are many blocks.
+            value['size'] = 4
+        elif isinstance(value.get('whole_room'), dict):
+            value['whole_room']['num_points'] = _DATA['num_points']
         elif value.get('type') == 'TimmImageEncoder':
             # test_resnet is timm's own model for tests; other models' arguments mean nothing to it.
             value.clear()

@@ -12,6 +12,7 @@ def workplace(tmp_path_factory):
     """A folder with `data/` as the shipped configs expect it; the generated arrays are shared by all of them."""
     from _classification_trees import write_modelnet40, write_scanobjectnn
     from _pcn import write_pcn
+    from _s3dis import write_s3dis
     from _shapenet_part import write_h5_release, write_text_release
     from _small import write_own_shapes, write_shapenet
 
@@ -23,6 +24,7 @@ def workplace(tmp_path_factory):
     write_modelnet40(folder / 'data')
     write_scanobjectnn(folder / 'data')
     write_pcn(folder / 'data')
+    write_s3dis(folder / 'data')
     return folder
 
 
