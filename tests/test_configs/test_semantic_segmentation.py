@@ -57,7 +57,7 @@ def test_classes_are_weighed_by_the_points_of_every_training_room_once(trained, 
     runner = trained(WHOLE)
     rooms = [path for path in (workplace / 'data' / 's3dis').glob('*.npy') if 'Area_5' not in path.name]
     counts = sum(np.bincount(np.load(path)[:, 6].astype(int), minlength=13) for path in rooms)
-    # Rooms come twice an epoch (4,500 points, 2,048 of which make a block).
+    # Rooms come twice an epoch (3,200 points, 2,048 of which make a block).
     assert len(runner.train_dataloader.dataset) == 2 * len(rooms)
     checkpoint = load_checkpoint(Path(runner.work_dir) / 'iter_2.pth')
     assert checkpoint['state_dict']['class_counts'].tolist() == counts.tolist()

@@ -8,7 +8,7 @@ ROOMS = ('Area_1_office_1', 'Area_2_office_1', 'Area_3_WC_1', 'Area_4_hallway_1'
 TEST_ROOMS = ('Area_5_office_1', 'Area_5_hallway_2')
 
 
-def write_s3dis(folder, points=4500):
+def write_s3dis(folder, points=3200):
     root = folder / 's3dis'
     root.mkdir(parents=True)
     for number, name in enumerate((*ROOMS, *TEST_ROOMS)):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from mmpt.datasets import SyntheticRooms
 from mmpt.datasets.synthetic.categories import CATEGORIES, category_shape
 from mmpt.datasets.synthetic.composites import free_composite
-from mmpt.evaluation.protocols import shape_iou
+from mmpt.evaluation.protocols import confusion_matrix, semantic_scores, shape_iou
 from mmpt.ops import chamfer_distance
 from mmpt.structures import PointDataSample
 
@@ -79,3 +80,41 @@ def test_the_parts_of_sixteen_shapes_are_learnt_by_heart(build):
         predicted = model.eval()({'points': points}, samples, mode='predict')
     by_shape = [shape_iou(s.parts, s.predicted_parts, counts[int(s.label)]) for s in predicted]
     assert sum(by_shape) / 16 > 0.9
+
+
+def test_blocks_of_sixteen_rooms_are_learnt_by_heart(build):
+    block = {'type': 'CropBlock', 'size': 1.5, 'num_points': 256, 'random': False}
+    data = SyntheticRooms(size=16, num_points=8000, pipeline=[block, {'type': 'PackInputs'}])
+    batch = [data[index] for index in range(16)]
+    points = torch.stack([item['inputs']['points'] for item in batch])
+    samples = [item['data_samples'] for item in batch]
+    model = build(
+        {
+            'type': 'SemanticSegmentor',
+            'num_classes': 13,
+            'encoder': {
+                'type': 'PointTransformer',
+                'num_groups': 32,
+                'group_size': 8,
+                'dim': 32,
+                'depth': 1,
+                'num_heads': 4,
+                'drop_path': 0.0,
+                'patch_widths': (16, 32, 32),
+                'init': 'default',
+            },
+            'head': {'point_dims': (96, 64), 'dims': (64, 32), 'dropout': 0.0},
+        }
+    ).train()
+    model.set_class_counts(data.class_counts())
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=80)
+    for _ in range(80):
+        optimiser.zero_grad()
+        model({'points': points}, samples, mode='loss')['loss'].backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        predicted = model.eval()({'points': points}, samples, mode='predict')
+    confusion = sum(confusion_matrix(s.semantic, s.predicted_semantic, 13) for s in predicted)
+    assert semantic_scores(confusion).miou > 0.9
