@@ -3,6 +3,7 @@
 from . import transforms
 from .base import PointCloudDataset
 from .concat import ConcatDataset
+from .drawn_few_shot import DrawnFewShot
 from .folder import PointCloudFolder
 from .kitti import KITTI
 from .modelnet import ModelNet
@@ -27,6 +28,7 @@ __all__ = [
     'PCN',
     'S3DIS',
     'ConcatDataset',
+    'DrawnFewShot',
     'ModelNet',
     'ModelNetFewShot',
     'NpzShapes',

@@ -35,8 +35,8 @@ class ModelNetFewShot(PointCloudDataset):
     from the train part of ModelNet40, the queries ('test'), 20 of each class, from its test part. The result of the
     protocol is mean and standard deviation over the ten folds.
 
-    Samples have ``points`` and ``normals`` (8192, 3) float32, y up, in the order of farthest point sampling, and
-    ``label`` 0 to way - 1; ``metainfo['classes']`` names the classes of this fold in that order.
+    Samples have ``points`` and ``normals`` (8192, 3) float32, y up, in the order of farthest point sampling
+    (``farthest_first``), and ``label`` 0 to way - 1; ``metainfo['classes']`` names the fold's classes in that order.
 
     The fold's part is held in memory (0.2 MB a shape, at most 40 MB).
 
@@ -108,6 +108,7 @@ class ModelNetFewShot(PointCloudDataset):
             'points': cloud[:, :3].copy(),
             'normals': cloud[:, 3:].copy(),
             'label': self.label(index),
+            'farthest_first': True,
         }
 
 

@@ -90,4 +90,4 @@ def test_presets_are_frozen():
     )
     assert FEW_SHOT_PRESETS['crosspoint'].query_part == 'train'
     line = FEW_SHOT_PRESETS['crosspoint'].describe()
-    assert '10 folds, seed 0, 20 queries a class from the train part' in line and 'LinearSVC C=1' in line
+    assert '10 folds, seed 0, 20 queries a class from the train part' in line and '; SVC C=1;' in line

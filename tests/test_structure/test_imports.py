@@ -18,8 +18,8 @@ ALLOWED = {
     'mmpt.structures': set(),
     'mmpt.ops': set(),
     'mmpt.utils': {'mmpt.registry'},
-    # ops for the pictures of generated shapes.
-    'mmpt.datasets': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops'},
+    # ops for the pictures of generated shapes; folds are drawn alike for training and for frozen features.
+    'mmpt.datasets': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops', 'mmpt.utils.folds'},
     # For files that are the old one or the new one, never half of it.
     'mmpt.datasets.shards': {'mmpt.utils.io'},
     'mmpt.models': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops'},
@@ -43,7 +43,7 @@ ALLOWED = {
     'mmpt.models.data_preprocessors': {'mmpt.registry', 'mmpt.structures', 'mmpt.ops'},
     'mmpt.engine': {'mmpt.registry', 'mmpt.utils'},
     'mmpt.evaluation': {'mmpt.registry', 'mmpt.structures', 'mmpt.utils'},
-    'mmpt.evaluation.protocols': set(),
+    'mmpt.evaluation.protocols': {'mmpt.utils.folds'},
     'mmpt.visualization': {'mmpt.registry', 'mmpt.structures', 'mmpt.utils', 'mmpt.evaluation'},
     'mmpt.apis': {'mmpt'},
 }

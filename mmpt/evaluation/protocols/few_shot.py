@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from mmpt.utils.folds import FewShotFold, draw_fold
 
 from .features import check_parts
 from .knn import knn_predict
@@ -28,10 +27,12 @@ class FewShotProtocol:
         query_part (str): ``'test'``: examples come from the training part, queries from the test part (Point-BERT);
             ``'train'``: both come from the training part and share no shape (CrossPoint).
         folds (int): draws of classes, examples and queries.
-        C (float): of the linear SVM (``LinearSVC``).
+        C (float): of the linear SVM.
         standardize (bool): columns scaled by mean and deviation of the examples.
         knn_k (int | None): neighbours with one vote each; None: no kNN.
-        seed (int): of the draws.
+        seed (int | None): of the draws; None where the folds are given, as published ones are.
+        classifier (str): ``LinearSVC`` (squared hinge, one against the rest) or ``SVC`` (hinge, one against one).
+        num_points (int | None): points per shape that the encoder sees; None: as many as the data hold.
     """
 
     name: str = 'test_queries'
@@ -42,7 +43,9 @@ class FewShotProtocol:
     C: float = 1.0
     standardize: bool = True
     knn_k: int | None = 1
-    seed: int = 0
+    seed: int | None = 0
+    classifier: str = 'LinearSVC'
+    num_points: int | None = None
 
     def __post_init__(self) -> None:
         """Accept lists from configs; refuse what measures nothing."""
@@ -56,10 +59,12 @@ class FewShotProtocol:
     def describe(self) -> str:
         """One line that lets somebody else repeat the measurement."""
         scale = 'standardised on the examples' if self.standardize else 'not standardised'
+        points = 'all points of the data' if self.num_points is None else f'{self.num_points} points'
+        folds = 'given folds' if self.seed is None else f'folds, seed {self.seed}'
         parts = [
-            f'{self.folds} folds, seed {self.seed}, {self.queries} queries a class from the {self.query_part} part',
-            f'feature concat({", ".join(self.pooling)}) {scale}',
-            f'LinearSVC C={self.C:g}',
+            f'{self.folds} {folds}, {self.queries} queries a class from the {self.query_part} part',
+            f'{points}, feature concat({", ".join(self.pooling)}) {scale}',
+            f'{self.classifier} C={self.C:g}',
         ]
         if self.knn_k is not None:
             parts.append(f'kNN k={self.knn_k} euclidean, one vote each')
@@ -72,23 +77,9 @@ class FewShotProtocol:
 
 FEW_SHOT_PRESETS: dict[str, FewShotProtocol] = {
     'test_queries': FewShotProtocol(),
-    'crosspoint': FewShotProtocol('crosspoint', query_part='train'),
+    'crosspoint': FewShotProtocol('crosspoint', query_part='train', classifier='SVC'),
 }
 """The toolbox's own protocol, and CrossPoint's: frozen features, StandardScaler, queries from the training part."""
-
-
-class FewShotFold(NamedTuple):
-    """One draw.
-
-    Attributes:
-        classes (ndarray): (n,) int64.
-        support (ndarray): (n * m,) int64, rows of the training part.
-        query (ndarray): (n * queries,) int64, rows of the part that the protocol takes queries from.
-    """
-
-    classes: NDArray[np.int64]
-    support: NDArray[np.int64]
-    query: NDArray[np.int64]
 
 
 def draw_folds(train_y: Any, test_y: Any, way: int, shot: int, protocol: FewShotProtocol) -> list[FewShotFold]:
@@ -105,35 +96,24 @@ def draw_folds(train_y: Any, test_y: Any, way: int, shot: int, protocol: FewShot
         list[FewShotFold]: one for each fold.
 
     Raises:
-        ValueError: fewer than n classes; a class with too few shapes for m examples, or for them and the queries.
+        ValueError: fewer than n classes; a class with too few shapes for m examples, or for them and the queries; a
+            protocol whose folds are given.
     """
-    train_y, test_y = np.asarray(train_y), np.asarray(test_y)
-    within = protocol.query_part == 'train'
-    classes = np.unique(train_y)
-    if not 2 <= way <= len(classes):
-        raise ValueError(f'{way}-way few-shot needs 2 to all of the {len(classes)} classes of the training part.')
-    need = {'training': (train_y, shot + protocol.queries * within)}
-    if not within:
-        need['test'] = (test_y, protocol.queries)
-    for part, (labels, count) in need.items():
-        sizes = np.array([(labels == name).sum() for name in classes])
-        if sizes.min() < count:
-            raise ValueError(
-                f'{way}-way {shot}-shot needs {count} shapes of every class in the {part} part, class '
-                f'{int(classes[sizes.argmin()])} has {int(sizes.min())}: ask for fewer shots or queries.'
-            )
-    folds = []
-    for fold in range(protocol.folds):
-        draws = np.random.default_rng([protocol.seed, way, shot, fold])
-        chosen = draws.permutation(classes)[:way]
-        support, query = [], []
-        for name in chosen:
-            rows = draws.permutation(np.flatnonzero(train_y == name))
-            support.append(rows[:shot])
-            rest = rows[shot:] if within else draws.permutation(np.flatnonzero(test_y == name))
-            query.append(rest[: protocol.queries])
-        folds.append(FewShotFold(chosen.astype(np.int64), np.concatenate(support), np.concatenate(query)))
-    return folds
+    if protocol.seed is None:
+        raise ValueError(f'Protocol {protocol.name} has no seed: its folds are given, and scored by `score_folds`.')
+    return [
+        draw_fold(
+            train_y,
+            test_y,
+            way,
+            shot,
+            fold,
+            queries=protocol.queries,
+            query_part=protocol.query_part,
+            seed=protocol.seed,
+        )
+        for fold in range(protocol.folds)
+    ]
 
 
 def score_folds(
@@ -158,10 +138,11 @@ def score_folds(
     for fold in folds:
         known_x, known_y, asked_x = train_x[fold.support], train_y[fold.support], other_x[fold.query]
         asked_y = other_y[fold.query]
-        svm = linear_svm(known_x, known_y, asked_x, asked_y, C=protocol.C, standardize=protocol.standardize)
+        options: dict[str, Any] = {'standardize': protocol.standardize}
+        svm = linear_svm(known_x, known_y, asked_x, asked_y, protocol.C, classifier=protocol.classifier, **options)
         found.setdefault('svm', []).append(svm.accuracy)
         if protocol.knn_k is not None:
-            predicted = knn_predict(known_x, known_y, asked_x, protocol.knn_k, standardize=protocol.standardize)
+            predicted = knn_predict(known_x, known_y, asked_x, protocol.knn_k, **options)
             found.setdefault('knn', []).append(float((predicted == asked_y).mean()))
     return {name: spread(values) for name, values in found.items()}
 
