@@ -4,8 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from _s3dis import TEST_ROOMS, write_s3dis
 
-from mmpt.datasets import SyntheticRooms
+from mmpt.datasets import S3DIS, SyntheticRooms, SyntheticShapes
 from mmpt.datasets.synthetic.assembly import Assembly
 from mmpt.datasets.synthetic.rooms import FURNITURE, ROOM_CLASSES, make_room
 from mmpt.datasets.synthetic.sampler import surface_area
@@ -101,3 +102,16 @@ def test_the_data_set_gives_the_same_from_its_cache(tmp_path):
             assert not isinstance(value, np.ndarray) or value.dtype == other[key].dtype
     assert plain.metainfo['up_axis'] == 'z' and plain.metainfo['classes'] == ROOM_CLASSES
     assert plain.metainfo['box_classes'] == ROOM_CLASSES[: len(FURNITURE)]
+
+
+def test_points_of_each_class_are_counted_once_a_scene(tmp_path):
+    rooms = SyntheticRooms(size=4, num_points=500, indices=[1, 3])
+    slow = [sum((rooms.load_info(index)['semantic'] == label).sum() for index in (1, 3)) for label in range(13)]
+    assert rooms.class_counts().tolist() == slow and sum(slow) == 1000
+    # Rooms that come several times an epoch, and two of these draws alone.
+    write_s3dis(tmp_path, points=600)
+    twice = S3DIS(str(tmp_path / 's3dis'), 'test', points_per_sample=200)
+    assert len(twice) == 3 * len(TEST_ROOMS) and twice.class_counts().sum() == 600 * len(TEST_ROOMS)
+    assert S3DIS(str(tmp_path / 's3dis'), 'test', points_per_sample=200, indices=2).class_counts().sum() == 600
+    with pytest.raises(ValueError, match='no class for every point of composites-pretrain-0-000000'):
+        SyntheticShapes(size=2, num_points=64).class_counts()
