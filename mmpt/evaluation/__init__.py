@@ -7,6 +7,7 @@ from .features import calibrate_batchnorm, calibrated_batchnorm, extract_feature
 from .metrics import (
     ClassificationAccuracy,
     CompletionScore,
+    DetectionAP,
     FeatureProbe,
     PartIoU,
     SampleMetric,
@@ -21,6 +22,7 @@ __all__ = [
     'PRESETS',
     'ClassificationAccuracy',
     'CompletionScore',
+    'DetectionAP',
     'FeatureProbe',
     'FeatureSet',
     'PairEmbeddings',

@@ -35,6 +35,8 @@ class PointDataSample(BaseDataElement):
       ``inputs['points']`` that stands for it, and its class; where ``GridSample(inverse=True)`` ran.
     * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw
       about the up axis (radians); ``box_labels`` (Tensor): (K,) int64, their classes, -1 for unknown.
+      ``predicted_boxes`` (Tensor): (Q, 7) float32, the same as a model answers, and ``box_scores`` (Tensor): (Q, K)
+      float32, how likely each of them is an object of each class; written by ``predict``.
     * ``complete`` (Tensor): (M, 3) float32, the whole surface that a partial cloud is part of, in its frame.
       ``predicted_complete`` (Tensor): (K, 3) float32, the same as a model answers, and ``partial`` (Tensor): (N, 3)
       float32, what it was given; written by ``predict``.

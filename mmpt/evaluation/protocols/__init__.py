@@ -3,6 +3,7 @@
 from .classification import ClassScores, class_scores, vote
 from .codebook import CodebookUse, codebook_use
 from .completion import CloudScores, cloud_scores
+from .detection import average_precision, box_iou
 from .features import check_parts, compose_features
 from .few_shot import FEW_SHOT_PRESETS, FewShotFold, FewShotProtocol, draw_folds, few_shot, score_folds
 from .knn import knn_accuracy, knn_predict
@@ -31,6 +32,8 @@ __all__ = [
     'SemanticScores',
     'Spread',
     'SvmResult',
+    'average_precision',
+    'box_iou',
     'check_parts',
     'class_prototypes',
     'class_scores',

@@ -4,6 +4,7 @@ from .align import AlignHead
 from .base import Head
 from .caption_contrast import CaptionContrastHead
 from .completion import CompletionHead
+from .detection import DetectionHead
 from .distillation import DistillationHead
 from .momentum_contrast import MomentumContrastHead
 from .multi_modal_contrast import MultiModalContrastHead
@@ -15,6 +16,7 @@ __all__ = [
     'CompletionHead',
     'AlignHead',
     'CaptionContrastHead',
+    'DetectionHead',
     'DistillationHead',
     'Head',
     'MomentumContrastHead',

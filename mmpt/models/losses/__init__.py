@@ -1,5 +1,6 @@
 """Losses: tensors in, scalars or one value a sample out; usable without the rest of the toolbox."""
 
+from .box_set import BoxPredictions, BoxSetLoss, generalized_iou
 from .chamfer import ChamferLoss
 from .info_nce import InfoNCELoss, info_nce
 from .label_contrast import LabelContrastLoss
@@ -9,6 +10,8 @@ from .tokens import FeatureRegressionLoss, TokenCrossEntropy
 from .usage import UniformUsageLoss
 
 __all__ = [
+    'BoxPredictions',
+    'BoxSetLoss',
     'ChamferLoss',
     'CutMixInfoNCELoss',
     'FeatureRegressionLoss',
@@ -18,6 +21,7 @@ __all__ = [
     'QueueInfoNCELoss',
     'TokenCrossEntropy',
     'UniformUsageLoss',
+    'generalized_iou',
     'info_nce',
     'nt_xent',
 ]
