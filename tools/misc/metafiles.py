@@ -88,7 +88,12 @@ METHODS = {
     'cross_bert': Method('Cross-BERT', 'Cross-BERT for Point Cloud Pretraining', '2312.04891'),
 }
 #: folder of configs -> the labelled task; docs/tasks/<folder>.md says what it reproduces.
-TASKS = {'classification': 'Classification', 'completion': 'Completion', 'part_segmentation': 'Part segmentation'}
+TASKS = {
+    'classification': 'Classification',
+    'completion': 'Completion',
+    'part_segmentation': 'Part segmentation',
+    'semantic_segmentation': 'Semantic segmentation',
+}
 _NOTE = (
     '# Made by `python tools/misc/metafiles.py --write` from the configs; do not edit.\n'
     '# No weights are released, so none are linked; no results stand here but those measured in this project.\n'
@@ -185,6 +190,8 @@ def training_data(cfg: Config) -> list[str]:
         kind = part.get('type')
         if kind == 'SyntheticShapes':
             found.append('generated shapes')
+        elif kind == 'SyntheticRooms':
+            found.append('generated rooms')
         elif kind and 'pipeline' in part and 'datasets' not in part:
             split = part.get('split')
             found.append(f'{kind} ({split})' if split and split != 'train' else kind)
