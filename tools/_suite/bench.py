@@ -21,7 +21,7 @@ from mmpt.visualization import read_scalars
 
 from .jobs import Job
 
-__all__ = ['GENERATED', 'ROOT', 'Bench', 'Parts', 'better']
+__all__ = ['GENERATED', 'ROOT', 'Bench', 'Parts', 'better', 'train_in_process']
 
 ROOT = Path(__file__).resolve().parents[2]
 #: name of the generated classes among the shapes.
@@ -122,29 +122,64 @@ class Bench:
             RuntimeError: the training failed; the message is the end of its log.
         """
         folder = self.folder / 'runs' / f'{job.task}-{job.source}-{job.seed}'
-        folder.mkdir(parents=True, exist_ok=True)
         checkpoint = self.checkpoint if job.source == 'checkpoint' else self._control(job.seed)
-        command = ['tools/train.py', config, '--work-dir', str(folder / 'run'), '--seed', str(job.seed), '--resume']
-        if self.device == 'cpu':
-            command += ['--device', 'cpu']
-        command += ['--cfg-options', f'model.checkpoint={checkpoint}', *options]
-        log = folder / 'train.log'
-        with log.open('ab') as out:
-            process = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ)
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode == 130:
-            raise KeyboardInterrupt
-        if process.returncode:
-            lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
-            raise RuntimeError(f'{lines[-1]} (see {log})')
-        return {
-            'scores': _last_scores(folder / 'run', keys),
-            'command': ' '.join(['python', *command]),
-            'peak_mb': usage.ru_maxrss / 1024,
-        }
+        options = [f'model.checkpoint={checkpoint}', *options]
+        return train_in_process(folder, config, keys, options, seed=job.seed, device=self.device)
+
+
+def train_in_process(
+    folder: Path,
+    config: str,
+    keys: Mapping[str, str],
+    options: Sequence[str],
+    *,
+    seed: int,
+    device: str = 'cpu',
+    cwd: Path = ROOT,
+) -> dict[str, Any]:
+    """Train by a config in a process of its own, or go on where such a training stopped.
+
+    Args:
+        folder (Path): gets ``run``, the work dir, and ``train.log``.
+        config (str): its file.
+        keys (Mapping[str, str]): name of a score -> what the val loop logs it as.
+        options (Sequence[str]): ``key=value`` over what the config says.
+        seed (int): of the run.
+        device (str): ``cpu`` leaves a GPU alone.
+        cwd (Path): what relative paths are relative to.
+
+    Returns:
+        dict: ``scores`` of the last val loop by name, ``command``, ``peak_mb`` of the process.
+
+    Raises:
+        RuntimeError: the training failed; the message is the end of its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ['tools/train.py', config, '--work-dir', str(folder / 'run'), '--seed', str(seed), '--resume']
+    if device == 'cpu':
+        command += ['--device', 'cpu']
+    command += ['--cfg-options', *options]
+    log = folder / 'train.log'
+    with log.open('ab') as out:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / command[0]), *command[1:]],
+            cwd=cwd,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode == 130:
+        raise KeyboardInterrupt
+    if process.returncode:
+        lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
+        raise RuntimeError(f'{lines[-1]} (see {log})')
+    return {
+        'scores': _last_scores(folder / 'run', keys),
+        'command': ' '.join(['python', *command]),
+        'peak_mb': usage.ru_maxrss / 1024,
+    }
 
 
 def _last_scores(folder: Path, keys: Mapping[str, str]) -> dict[str, float]:
