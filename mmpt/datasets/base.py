@@ -163,7 +163,7 @@ class PointCloudDataset(Dataset):
     def class_counts(self) -> np.ndarray:
         """How many points of the scenes in use each class has, every scene counted once: (classes,) int64.
 
-        Reads every scene.
+        Reads every scene, and leaves out what cannot be read where ``on_bad_sample`` is 'skip'.
 
         Raises:
             ValueError: a scene has no classes of points, or one that is none of ``classes``.
@@ -171,7 +171,12 @@ class PointCloudDataset(Dataset):
         classes = len(self._metainfo.get('classes') or ())
         counts = np.zeros(classes, np.int64)
         for index in self.distinct():
-            info = self.load_info(int(index))
+            try:
+                info = self.load_info(int(index))
+            except _BAD_SAMPLE:
+                if self.on_bad_sample == 'raise':
+                    raise
+                continue
             if 'semantic' not in info:
                 raise ValueError(
                     f'{type(self).__name__} has no class for every point of {info["sample_id"]}, so classes cannot be '

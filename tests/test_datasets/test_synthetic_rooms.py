@@ -115,3 +115,7 @@ def test_points_of_each_class_are_counted_once_a_scene(tmp_path):
     assert S3DIS(str(tmp_path / 's3dis'), 'test', points_per_sample=200, indices=2).class_counts().sum() == 600
     with pytest.raises(ValueError, match='no class for every point of composites-pretrain-0-000000'):
         SyntheticShapes(size=2, num_points=64).class_counts()
+    (tmp_path / 's3dis' / f'{TEST_ROOMS[0]}.npy').write_bytes(b'cut off')
+    assert S3DIS(str(tmp_path / 's3dis'), 'test', on_bad_sample='skip').class_counts().sum() == 600
+    with pytest.raises(ValueError, match=TEST_ROOMS[0]):
+        S3DIS(str(tmp_path / 's3dis'), 'test').class_counts()
