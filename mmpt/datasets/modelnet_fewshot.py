@@ -20,7 +20,7 @@ __all__ = ['ModelNetFewShot']
 _SPLITS = ('train', 'test')
 _SOURCE = (
     'The folds are in the data description of Point-BERT (docs/datasets/modelnet_fewshot.md has the link); '
-    'configs/_base_/datasets/categories_val.py is generated and needs no download.'
+    'configs/_base_/datasets/few_shot_synthetic.py is generated and needs no download.'
 )
 _RECORD = '(points (P, 6) float32, label within the fold, label in ModelNet40)'
 

@@ -1,5 +1,7 @@
 """ModelNet40 and ScanObjectNN in exactly the layouts of their releases, with a few shapes of three classes."""
 
+import pickle
+
 import h5py
 import numpy as np
 
@@ -20,6 +22,17 @@ def write_modelnet40(folder):
             place = root / stem.rpartition('_')[0]
             place.mkdir(exist_ok=True)
             np.savetxt(place / f'{stem}.txt', rng.standard_normal((200, 6)), fmt='%.6f', delimiter=',')
+
+
+def write_modelnet_fewshot(folder):
+    """Two folds of three classes, two examples and two queries each; 150 points of a stretched cloud (8,192 there)."""
+    root, rng = folder / 'ModelNetFewshot' / '3way_2shot', np.random.default_rng(0)
+    root.mkdir(parents=True)
+    for fold in range(2):
+        clouds = [rng.standard_normal((3, 150, 6)) * (1 + 2 * np.eye(6)[:3, None]) for _ in range(4)]
+        records = [(cloud[k].astype(np.float32), k, 5 * fold + k) for cloud in clouds for k in range(3)]
+        content = {'train': records[:6], 'test': records[6:]}
+        (root / f'{fold}.pkl').write_bytes(pickle.dumps(content))
 
 
 def write_scanobjectnn(folder):

@@ -51,6 +51,9 @@ _DATA = {
     'persistent_workers': False,
     'cache_workers': 1,
     'draws': 4,
+    'way': 3,
+    'shot': 2,
+    'queries': 2,
 }
 # Arguments that no config needs to name, but that make a part large where it does not.
 _ALWAYS = {

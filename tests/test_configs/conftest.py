@@ -10,9 +10,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'tes
 @pytest.fixture(scope='session')
 def workplace(tmp_path_factory):
     """A folder with `data/` as the shipped configs expect it; the generated arrays are shared by all of them."""
-    from _classification_trees import write_modelnet40, write_scanobjectnn
+    from _classification_trees import write_modelnet40, write_modelnet_fewshot, write_scanobjectnn
     from _pcn import write_pcn
     from _s3dis import write_s3dis
+    from _scannet import convert_here, write_release
     from _shapenet_part import write_h5_release, write_text_release
     from _small import write_own_shapes, write_shapenet
 
@@ -22,9 +23,12 @@ def workplace(tmp_path_factory):
     write_text_release(folder / 'data')
     write_h5_release(folder / 'data')
     write_modelnet40(folder / 'data')
+    write_modelnet_fewshot(folder / 'data')
     write_scanobjectnn(folder / 'data')
     write_pcn(folder / 'data')
     write_s3dis(folder / 'data')
+    write_release(folder / 'scannet_release')
+    convert_here(folder / 'scannet_release', folder / 'data' / 'scannet')
     return folder
 
 

@@ -145,7 +145,7 @@ def test_a_fold_that_is_not_there_lists_those_that_are(root, wrong):
     write(root, fold_of(), fold=10)
     write(root, fold_of(), fold=2)
     text = refuse(FileNotFoundError, data_root=str(root), **wrong)
-    assert str(root) in text and '5way_10shot with folds 0, 2, 10' in text and 'categories_val.py' in text
+    assert str(root) in text and '5way_10shot with folds 0, 2, 10' in text and 'few_shot_synthetic.py' in text
 
 
 def test_missing_root_and_unknown_split(root, tmp_path):

@@ -91,6 +91,8 @@ METHODS = {
 TASKS = {
     'classification': 'Classification',
     'completion': 'Completion',
+    'few_shot': 'Few-shot classification',
+    'detection': 'Detection',
     'part_segmentation': 'Part segmentation',
     'semantic_segmentation': 'Semantic segmentation',
 }

@@ -1,6 +1,6 @@
 # One fold of Point-BERT's few-shot protocol on ModelNet40: the support for training, both parts in one val loop.
 # Expects data/ModelNetFewshot; docs/datasets/modelnet_fewshot.md names the files in it.
-# The generated twin, without a download, is categories_val.py beside this file.
+# The generated twin, without a download, is few_shot_synthetic.py beside this file.
 # A result is mean and standard deviation over the ten folds of a way and a shot; set them in all three places.
 _base_ = '../loaders.py'
 
