@@ -6,7 +6,9 @@ import copy
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -168,7 +170,7 @@ def train_in_process(
             stderr=subprocess.STDOUT,
             env=dict(os.environ),
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        status, peak = _wait(process.pid)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode == 130:
         raise KeyboardInterrupt
@@ -178,8 +180,25 @@ def train_in_process(
     return {
         'scores': _last_scores(folder / 'run', keys),
         'command': ' '.join(['python', *command]),
-        'peak_mb': usage.ru_maxrss / 1024,
+        'peak_mb': peak,
     }
+
+
+def _wait(pid: int) -> tuple[int, float]:
+    """Wait status of a process and its peak memory in MB.
+
+    What the system says at the end counts the moment before the child was another program than its parent, so the
+    running one is asked where there is /proc.
+    """
+    peak, place = 0.0, Path(f'/proc/{pid}/status')
+    while True:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return status, peak or usage.ru_maxrss / 1024
+        with suppress(OSError):
+            lines = [line for line in place.read_text().splitlines() if line.startswith('VmHWM:')]
+            peak = int(lines[0].split()[1]) / 1024 if lines else peak
+        time.sleep(0.2)
 
 
 def _last_scores(folder: Path, keys: Mapping[str, str]) -> dict[str, float]:

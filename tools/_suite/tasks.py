@@ -177,6 +177,16 @@ def training_tasks() -> list[Task]:
             60.0,
         ),
         _training(
+            'rooms-generated',
+            'generated rooms, head on the frozen encoder',
+            'full',
+            'configs/semantic_segmentation/synthetic_frozen.py',
+            {'miou': ('mIoU', 'semantic/miou'), 'accuracy': ('accuracy', 'semantic/accuracy')},
+            300,
+            400.0,
+            smoke=4,
+        ),
+        _training(
             'finetune-generated',
             'generated classes, fine-tuned',
             'full',
@@ -192,16 +202,23 @@ def training_tasks() -> list[Task]:
 
 
 def _training(
-    name: str, title: str, suite: str, config: str, scores: Mapping[str, tuple[str, str]], updates: int, cost: float
+    name: str,
+    title: str,
+    suite: str,
+    config: str,
+    scores: Mapping[str, tuple[str, str]],
+    updates: int,
+    cost: float,
+    smoke: int = 54,
 ) -> Task:
-    """A task that trains by a config for so many updates and scores the last one."""
+    """A task that trains by a config for so many updates and scores the last one; ``smoke``: samples of a smoke run."""
     keys = {score: logged for score, (_, logged) in scores.items()}
 
     def train(bench: Bench, job: Job) -> dict[str, Any]:
         count = 4 if bench.smoke else updates
         options = [*schedule_options(load_config(ROOT / config), count)]
         if bench.smoke:
-            options += ['train_dataloader.dataset.size=54', 'val_dataloader.dataset.size=54']
+            options += [f'{part}_dataloader.dataset.size={smoke}' for part in ('train', 'val')]
         result = bench.train(job, config, keys, options)
         line = f'{config}, {count} updates, the last one scored; untrained batch statistics calibrated'
         return {**result, 'protocol': line}
