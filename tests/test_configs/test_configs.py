@@ -38,6 +38,7 @@ def test_its_val_protocol_scores(config, trained):
     asked = {'FeatureProbe': ('probe/knn', 'probe/svm'), 'PartIoU': ('part/instance_miou', 'part/class_miou')}
     asked['ClassificationAccuracy'] = ('held_out/accuracy' if 'held_out' in config else 'test/accuracy',)
     asked['CompletionScore'] = ('completion/f_score', 'completion/copy/f_score')
+    asked['DetectionAP'] = ('detection/ap25', 'detection/ap50', 'detection/ar25', 'detection/ar50')
     asked['SemanticIoU'] = ('semantic/miou', 'semantic/accuracy', 'semantic/class_accuracy')
     expected = [name for kind, names in asked.items() if kind in kinds for name in names]
     assert 'tokenizer' in config or expected

@@ -28,12 +28,12 @@ def inside(points, box):
 def test_shared_volumes_are_those_that_points_count():
     rng = np.random.default_rng(0)
     boxes, others = random_boxes(rng, 5, 1.0), random_boxes(rng, 5, 1.0)
-    points = rng.uniform(-2, 3.5, (200000, 3))
+    points = rng.uniform(-2, 3.5, (60000, 3))
     found = box_iou(boxes, others)
     for row, box in enumerate(boxes):
         for column, other in enumerate(others):
             one, two = inside(points, box), inside(points, other)
-            assert found[row, column] == pytest.approx((one & two).sum() / (one | two).sum(), abs=0.03)
+            assert found[row, column] == pytest.approx((one & two).sum() / (one | two).sum(), abs=0.04)
     assert found.max() > 0.2
 
 

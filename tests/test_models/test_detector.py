@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.optim import OptimWrapper
 
+from mmpt.evaluation import DetectionAP
 from mmpt.models.losses import BoxPredictions, BoxSetLoss, generalized_iou
 from mmpt.registry import MODELS
 from mmpt.structures import PointDataSample
@@ -221,3 +223,40 @@ def test_bad_samples_are_named():
         model({'points': points}, [PointDataSample()], mode='loss')
     with pytest.raises(ValueError, match="mode must be 'loss'"):
         model({'points': points}, mode='both')
+
+
+def furnished(seed, points=192):
+    """Two or three boxes far from each other on a floor, points on their surfaces; the class says how tall they are."""
+    rng, places = np.random.default_rng(seed), np.array([[-1.2, -1.2], [1.2, -1.0], [0.0, 1.3]])
+    boxes, labels, cloud = [], [], []
+    for place in places[: 2 + seed % 2]:
+        label = int(rng.integers(CLASSES))
+        size = np.array([*rng.uniform(0.6, 1.1, 2), 0.5 + 0.6 * label])
+        boxes.append([*place, size[2] / 2, *size, rng.uniform(0, np.pi)])
+        labels.append(label)
+        own = rng.uniform(-0.5, 0.5, (points // 3, 3))
+        axis = rng.integers(3, size=len(own))
+        own[np.arange(len(own)), axis] = np.sign(own[np.arange(len(own)), axis]) / 2
+        cos, sin = np.cos(boxes[-1][6]), np.sin(boxes[-1][6])
+        cloud.append((own * size) @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) + boxes[-1][:3])
+    rest = points - sum(map(len, cloud))
+    cloud.append(np.concatenate([rng.uniform(-2, 2, (rest, 2)), np.zeros((rest, 1))], axis=1))
+    cloud = rng.permutation(np.concatenate(cloud))
+    return torch.tensor(cloud).float(), scene(seed, torch.tensor(boxes).float(), torch.tensor(labels))
+
+
+def test_four_scenes_are_learnt_by_heart():
+    points, samples = zip(*(furnished(seed) for seed in range(4)))
+    encoder = {**ENCODER, 'num_groups': 32, 'dim': 48, 'patch_widths': (16, 32, 48)}
+    head = {'dim': 48, 'depth': 2, 'num_heads': 4}
+    model = build(encoder=encoder, head=head, num_queries=8, scale=2.0, loss={'no_object_weight': 0.4})
+    optim = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=2e-3), clip_grad={'max_norm': 1.0})
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optim.optimizer, 2e-3, total_steps=180, pct_start=0.1)
+    batch = {'points': torch.stack(points)}
+    for _ in range(180):
+        optim.update_params(model(batch, list(samples), mode='loss')['loss'])
+        schedule.step()
+    metric = DetectionAP(CLASSES)
+    metric.process(None, model.eval()(batch, list(samples), mode='predict'))
+    scores = metric.evaluate(4)
+    assert scores['detection/ap50'] > 0.9, scores
