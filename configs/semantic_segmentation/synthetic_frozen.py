@@ -1,6 +1,6 @@
 # A small head on a frozen encoder, on 64 generated rooms: what its tokens say about the things in a room.
 #
-# Hardware and time: one core of a busy machine with two, 2 min 42 s (1 min 52 s of it computing), rooms generated before.
+# Hardware and time: one core of a busy machine with two, 2 min 42 s (1 min 52 s of it computing), with rooms cached.
 # Figure to expect: 0.315 semantic/miou with a checkpoint of configs/mmpt/quickstart_pretrain.py after 1,161 iterations,
 # 0.192 without: one seed each, 8 rooms. Without a checkpoint the encoder is that of the quick start at random.
 #
