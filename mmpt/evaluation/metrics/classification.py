@@ -91,9 +91,11 @@ class ClassificationAccuracy(SampleMetric):
     def _class_scores(self, labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int) -> ClassScores:
         lacking = sorted(set(range(num_classes)) - set(labels.tolist()))
         if lacking:
-            names = (self.dataset_meta or {}).get('classes') or range(num_classes)
+            # A head may be made for more classes than the data name.
+            names = dict(enumerate((self.dataset_meta or {}).get('classes') or ()))
+            name = names.get(lacking[0], lacking[0])
             print_log(
-                f'{len(lacking)} of {num_classes} classes have no sample to be scored, such as {names[lacking[0]]}: '
+                f'{len(lacking)} of {num_classes} classes have no sample to be scored, such as {name}: '
                 'the mean class accuracy leaves them out.',
                 logger='current',
                 level=logging.WARNING,
