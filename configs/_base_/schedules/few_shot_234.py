@@ -1,6 +1,6 @@
 # As finetune_92k.py for the 50 examples of a 5-way 10-shot fold: 150 epochs in batches of 32 are 234 updates, 16 of
-# them warm-up (METHODS 5.4: Point-BERT and its successors). tools/few_shot.py stretches it to other numbers of classes and
-# examples by `epochs`. The queries are scored once, behind the last update.
+# them warm-up (METHODS 5.4: Point-BERT and its successors). tools/few_shot.py stretches it to other numbers of classes
+# and examples by `epochs`. The queries are scored once, behind the last update.
 _base_ = './finetune_92k.py'
 
 epochs = 150
