@@ -105,7 +105,10 @@ class BoxSetLoss(nn.Module):
         # Numbers that are not finite are not for the matching to report: the loss shows them.
         table = cost.nan_to_num().cpu().numpy()
         pairs = [linear_sum_assignment(rows[:, : len(own)]) for rows, own in zip(table, boxes)]
-        return [tuple(torch.as_tensor(part, device=truth.device) for part in pair) for pair in pairs]
+        return [
+            (torch.as_tensor(queries, device=truth.device), torch.as_tensor(rows, device=truth.device))
+            for queries, rows in pairs
+        ]
 
     def forward(self, found: BoxPredictions, boxes: list[Tensor], labels: list[Tensor]) -> dict[str, Tensor]:
         """Match, then compare.
