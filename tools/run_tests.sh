@@ -9,4 +9,4 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m mypy
 # Whole files go to a worker, since the tests of a file share what they have trained.
-exec "$PYTHON" -m pytest -q --durations=10 -n "${MMPT_TEST_WORKERS:-2}" --dist loadfile "$@"
+exec "$PYTHON" -m pytest -q --durations=10 -n "${MMPT_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder "$@"

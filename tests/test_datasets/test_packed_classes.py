@@ -23,8 +23,8 @@ CLASSES = [
     for value in (getattr(mmpt.datasets, name) for name in mmpt.datasets.__all__)
     if inspect.isclass(value) and issubclass(value, PointCloudDataset) and value is not PointCloudDataset
 ]
-# One file in memory, and shapes that are generated: there is nothing to gain; both take `packed_root`.
-WITHOUT = {'NpzShapes', 'SyntheticShapes'}
+# One file in memory, what is generated, and folds of another data set, which may be packed itself: nothing to gain.
+WITHOUT = {'NpzShapes', 'SyntheticShapes', 'SyntheticRooms', 'DrawnFewShot'}
 PIPELINE = [{'type': 'RandomSample', 'num_points': 8}, {'type': 'Jitter'}, {'type': 'PackInputs'}]
 READERS = [pytest.param(value, id=value.__name__) for value in CLASSES if value.__name__ not in WITHOUT]
 

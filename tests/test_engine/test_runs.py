@@ -127,8 +127,13 @@ def test_second_signal_stops_at_once(toy, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(torch.optim.AdamW, 'step', press_twice)
-    with pytest.raises(KeyboardInterrupt):
-        runner.train()
+    # A shell that starts the tests in its background lets them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner.train()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_not_a_number_names_task_and_samples(toy):
