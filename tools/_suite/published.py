@@ -30,7 +30,6 @@ class Figure(NamedTuple):
 
 _OWN = 'own README'
 _TABLE = 'table in the READMEs of Point-M2AE and I2P-MAE'
-_EIGHT = 'rotation, best of 8 seeds'
 
 #: data set and measure -> figures.
 PUBLISHED: dict[str, tuple[Figure, ...]] = {
@@ -41,32 +40,11 @@ PUBLISHED: dict[str, tuple[Figure, ...]] = {
         Figure('I2P-MAE', '93.35', _OWN, '1,024 points, C = 0.0093 chosen by the test part'),
         Figure('ReCon', '93.4', _OWN, '1,024 points, LinearSVC, C = 0.075 chosen by the test part'),
     ),
-    'ModelNet40, fine-tuned': (
-        Figure('Point-BERT', '92.67', _OWN, '1,024 points, no voting'),
-        Figure('Point-MAE', '93.2', _TABLE, '1,024 points, no voting'),
-        Figure('Point-M2AE', '93.43', _OWN, '1,024 points, no voting'),
-        Figure('I2P-MAE', '93.67', _OWN, '1,024 points, no voting'),
-        Figure('PCP-MAE', '94.1', _OWN, '1,024 points, best of 8 seeds, no voting'),
-    ),
-    'ScanObjectNN PB-T50-RS, fine-tuned': (
-        Figure('Point-BERT', '83.07', _OWN, '1,024 points'),
-        Figure('Point-MAE', '85.18', _OWN, '2,048 points, scale and translate'),
-        Figure('Point-M2AE', '86.43', _OWN, '2,048 points'),
-        Figure('ACT', '88.21', _OWN, '2,048 points, rotation'),
-        Figure('I2P-MAE', '90.11', _OWN, '2,048 points'),
-        Figure('ReCon', '91.26', _OWN, f'2,048 points, {_EIGHT}, voting'),
-        Figure('PCP-MAE', '90.35', _OWN, f'2,048 points, {_EIGHT}'),
-    ),
     'ModelNet40, few-shot 5-way 10-shot': (
         Figure('Point-MAE', '96.3 ± 2.5', _OWN, 'fine-tuned, best epoch, 10 folds'),
         Figure('Point-M2AE', '96.8', _OWN, 'fine-tuned, best epoch, 10 folds'),
         Figure('ACT', '96.8 ± 2.3', _OWN, 'fine-tuned, best epoch, 10 folds'),
         Figure('ReCon', '97.3 ± 1.9', _OWN, 'fine-tuned, best epoch, 10 folds'),
         Figure('PCP-MAE', '97.4 ± 2.3', _OWN, 'fine-tuned, best epoch, 10 folds'),
-    ),
-    'ShapeNetPart, instance mIoU': (
-        Figure('Point-MAE', '86.1', _OWN, 'best epoch on the test part'),
-        Figure('Point-M2AE', '86.51', _OWN, 'best epoch on the test part'),
-        Figure('ReCon', '86.4', _OWN, 'best epoch on the test part'),
     ),
 }

@@ -58,7 +58,8 @@ def array_tasks(name: str, title: str) -> list[Task]:
         name (str): of the shapes in the bench.
         title (str): of the data in tables.
     """
-    known = {score: PUBLISHED.get(f'{title}, {measure}', ()) for score, measure in (('svm', 'linear SVM'),)}
+    known = {'svm': PUBLISHED.get(f'{title}, linear SVM', ())}
+    shots = {setting: PUBLISHED.get(f'{title}, few-shot {setting}', ()) for setting in _SETTINGS}
     return [
         Task(
             f'probe-{name}',
@@ -76,6 +77,7 @@ def array_tasks(name: str, title: str) -> list[Task]:
             {setting: setting for setting in _SETTINGS},
             10.0,
             lambda bench, job: _few_shot(bench, job, name),
+            shots,
         ),
         Task(
             f'retrieval-{name}',
