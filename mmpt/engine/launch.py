@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ __all__ = ['test', 'train']
 
 #: What a labelled task's data should have in common with those of the pre-training.
 _TRANSFERRED = ('up_axis', 'normalize', 'num_points')
+# Runs of this process.
+_RUNS = itertools.count(1)
 
 
 def train(
@@ -174,6 +177,9 @@ def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | Non
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(_default_work_dir(config))
     cfg.launcher = launcher
+    # mmengine keeps loggers under this name and the second of the start. Two runs that one process starts within a second
+    # would write into one log; so would those between which the clock is set back.
+    cfg.experiment_name = f'{cfg.get("experiment_name") or Path(config).stem}_run{next(_RUNS)}'
     if launcher != 'none':
         # The Runner and the distributed wrapper refer to each other, and the wrapper holds gloo's threads. If they live
         # on until the interpreter is torn down, such a thread now and then aborts the process when all is done
