@@ -2,6 +2,7 @@
 
 python tools/test.py configs/mmpt/pretrain_synthetic.py work_dirs/first/iter_2000.pth
 python tools/test.py configs/classification/finetune_synthetic.py <checkpoint> --loop test   # voting
+python tools/test.py configs/mmpt/pretrain_synthetic.py <checkpoint> --protocol recon        # docs/tasks/probing.md
 """
 
 import argparse
@@ -21,6 +22,7 @@ if __name__ == '__main__':
     parser.add_argument('config', help='a config file')
     parser.add_argument('checkpoint', help='a checkpoint file, or an http(s) address')
     parser.add_argument('--loop', default='val', choices=['val', 'test'], help='which protocol of the config')
+    parser.add_argument('--protocol', help='of kNN and linear SVM, by name, in place of that of the config')
     parser.add_argument('--work-dir', help='where the log is written; default work_dirs/<method>/<name of the config>')
     add_run_options(parser)
     start(parser, main)

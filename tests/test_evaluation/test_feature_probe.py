@@ -1,6 +1,7 @@
 """The probes through mmengine's own Runner, with a model small enough to train in a second."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -246,6 +247,19 @@ def test_two_ranks_equal_one_and_fail_together(tmp_path):
 
 
 def test_a_preset_is_the_whole_protocol():
-    assert FeatureProbe(preset='recon', pooling=('max',), num_points=64).protocol == PRESETS['recon']
+    assert FeatureProbe(preset='recon').protocol == PRESETS['recon']
+    # What agrees may be said as well.
+    agreeing = {'pooling': ['cls', 'max+mean'], 'standardize': False, 'svm': {'C': 'recon'}, 'num_points': 1024}
+    assert FeatureProbe(preset='recon', **agreeing).protocol == PRESETS['recon']
+    for field, argument in (
+        ("pooling = ('cls', 'max+mean')", {'pooling': ('max', 'mean')}),
+        ('standardize = False', {'standardize': True}),
+        ('num_points = 1024', {'num_points': 64}),
+        ('knn_k = 1', {'knn': None}),
+        ('C = 0.075', {'svm': {'C': 1.0}}),
+    ):
+        with pytest.raises(ValueError, match=re.escape(field)) as error:
+            FeatureProbe(preset='recon', **argument)
+        assert f'`{next(iter(argument))}` asks for' in str(error.value) and 'leave out' in str(error.value)
     with pytest.raises(ValueError, match=r"no protocol 'nonsense'; it is one of cv, point_bert"):
         FeatureProbe(preset='nonsense')

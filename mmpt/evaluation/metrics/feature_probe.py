@@ -21,6 +21,8 @@ __all__ = ['FeatureProbe']
 
 _KNN = MappingProxyType({'k': 1, 'metric': 'euclidean'})
 _SVM = MappingProxyType({'C': 'cv'})
+#: argument -> fields of the protocol that it decides, where they have other names.
+_FIELDS = {'knn': ('knn_k', 'knn_metric'), 'svm': ('classifier', 'C', 'grid', 'folds', 'seed')}
 
 
 @METRICS.register_module()
@@ -32,8 +34,8 @@ class FeatureProbe(SampleMetric):
     (dict: name -> (C,) Tensor). Scores in [0, 1]: ``probe/knn``, ``probe/svm``; and ``probe/svm_C``.
 
     Args:
-        pooling (Sequence[str]): pools to concatenate, see ``compose_features``.
-        standardize (bool): scale columns by mean and deviation of the training part.
+        pooling (Sequence[str] | None): pools to concatenate, see ``compose_features``; default ``('max', 'mean')``.
+        standardize (bool | None): scale columns by mean and deviation of the training part; done by default.
         knn (dict | None): ``k`` and ``metric``; None leaves kNN out.
         svm (dict | None): ``C`` (``cv``, a number, or a published rule: ``point_bert``, ``crosspoint``, ``point_m2ae``,
             ``i2p_mae``, ``recon``), ``classifier``, ``grid``, ``folds``, ``seed``; None leaves the SVM out.
@@ -42,12 +44,15 @@ class FeatureProbe(SampleMetric):
         save_features (str | None): path of an npz with features, labels, splits, ids and protocol, replaced after every
             val loop.
         prefix (str): before each score's name.
+
+    Raises:
+        ValueError: nothing to measure, an unknown preset, or an argument that the preset decides otherwise.
     """
 
     def __init__(
         self,
-        pooling: Sequence[str] = ('max', 'mean'),
-        standardize: bool = True,
+        pooling: Sequence[str] | None = None,
+        standardize: bool | None = None,
         knn: Mapping[str, Any] | None = _KNN,
         svm: Mapping[str, Any] | None = _SVM,
         *,
@@ -57,8 +62,11 @@ class FeatureProbe(SampleMetric):
         prefix: str = 'probe',
     ) -> None:
         super().__init__(prefix=prefix)
-        built = _build_protocol(pooling, standardize, knn, svm, num_points)
-        self.protocol = built if preset is None else protocol_named(preset)
+        self.protocol = _build_protocol(pooling, standardize, knn, svm, num_points)
+        if preset is not None:
+            given = {'pooling': pooling is not None, 'standardize': standardize is not None}
+            given |= {'knn': knn is not _KNN, 'svm': svm is not _SVM, 'num_points': num_points is not None}
+            self.protocol = _of_preset(preset, self.protocol, [name for name, is_given in given.items() if is_given])
         self.path = save_features
 
     def row(self, sample: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +84,9 @@ class FeatureProbe(SampleMetric):
             save_features(self.path, data)
         scores = probe(*data.part('train'), *data.part('test'), self.protocol)
         print_log(f'{self.prefix}: {self.protocol.describe()}', logger='current')
+        seen = (self.dataset_meta or {}).get('num_points', self.protocol.num_points)
+        if self.protocol.num_points not in (None, seen):
+            print_log(f'{self.prefix}: but the data give {seen} points a shape.', logger='current', level=30)
         named: dict[str, float] = {}
         if scores.knn is not None:
             named['knn'] = scores.knn
@@ -108,9 +119,23 @@ class FeatureProbe(SampleMetric):
         return FeatureSet(np.stack(features), np.array(labels), np.array(splits), ids, self.protocol, classes)
 
 
+def _of_preset(preset: str, built: Protocol, given: Sequence[str]) -> Protocol:
+    """The protocol of a preset, unless an argument that was given says otherwise."""
+    protocol = protocol_named(preset)
+    for argument in given:
+        for field in _FIELDS.get(argument, (argument,)):
+            fixed, asked = getattr(protocol, field), getattr(built, field)
+            if fixed != asked:
+                raise ValueError(
+                    f'FeatureProbe(preset={preset!r}) fixes {field} = {fixed!r}, but `{argument}` asks for {asked!r}; '
+                    'leave out the argument, or the preset.'
+                )
+    return protocol
+
+
 def _build_protocol(
-    pooling: Sequence[str],
-    standardize: bool,
+    pooling: Sequence[str] | None,
+    standardize: bool | None,
     knn: Mapping[str, Any] | None,
     svm: Mapping[str, Any] | None,
     num_points: int | None,
@@ -129,7 +154,9 @@ def _build_protocol(
         name = rule if isinstance(rule, str) else 'fixed'
     if knn is None and svm is None:
         raise ValueError('FeatureProbe has nothing to measure: give `knn`, `svm`, or both.')
-    return Protocol(name, tuple(pooling), num_points, standardize, **fields)
+    return Protocol(
+        name, tuple(('max', 'mean') if pooling is None else pooling), num_points, standardize is not False, **fields
+    )
 
 
 def _refuse_unknown(argument: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
