@@ -137,7 +137,7 @@ def test(
         if cfg.get(f'{loop}_dataloader') is None:
             raise ConfigError(f'{config} has no {loop}_dataloader, so there is no protocol to score a checkpoint by.')
         if protocol is not None:
-            cfg[f'{loop}_evaluator'] = [dict(type='FeatureProbe', preset=protocol)]
+            cfg[f'{loop}_evaluator'] = [{'type': 'FeatureProbe', 'preset': protocol}]
         loaded = load_checkpoint(checkpoint)
         # Nothing of the training is needed, and the averages are put in place here rather than by their hook.
         cfg.update(dict.fromkeys(('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'load_from')))
@@ -181,8 +181,8 @@ def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | Non
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(_default_work_dir(config))
     cfg.launcher = launcher
-    # mmengine keeps loggers under this name and the second of the start. Two runs that one process starts within a second
-    # would write into one log; so would those between which the clock is set back.
+    # mmengine keeps loggers under this name and the second of the start. Two runs that one process starts within a
+    # second would write into one log; so would those between which the clock is set back.
     cfg.experiment_name = f'{cfg.get("experiment_name") or Path(config).stem}_run{next(_RUNS)}'
     if launcher != 'none':
         # The Runner and the distributed wrapper refer to each other, and the wrapper holds gloo's threads. If they live
