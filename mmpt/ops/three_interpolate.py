@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ._checks import check_batched, check_pair
 from ._precision import autocast_off, common_coordinates
-from .gather import gather
 from .knn import knn
 
 __all__ = ['three_interpolate']
@@ -50,6 +50,10 @@ def three_interpolate(features: Tensor, source: Tensor, target: Tensor, k: int =
         index, distance = knn(target, source, k, return_distance=True)
         weight = 1.0 / (distance.square() + eps)
         weight = weight / weight.sum(dim=2, keepdim=True)
-        picked = gather(features, index)
-        mixed = torch.einsum('bmk,bmkc->bmc', weight, picked.to(weight.dtype))
-        return mixed.to(features.dtype)
+        # A bag of rows is summed as it is read. Picking them first takes k times the memory of the result: 1.2 GB for
+        # 32 blocks of 2,048 points and 1,536 channels, and several times as long on a CPU.
+        batch, num, channels = features.shape
+        rows = index + torch.arange(batch, device=index.device).mul_(num).view(-1, 1, 1)
+        table = features.reshape(batch * num, channels).to(weight.dtype)
+        mixed = F.embedding_bag(rows.flatten(0, 1), table, per_sample_weights=weight.flatten(0, 1), mode='sum')
+        return mixed.view(batch, -1, channels).to(features.dtype)

@@ -55,6 +55,16 @@ def test_gradient_goes_to_the_features_only(data):
     torch.testing.assert_close(features.grad.sum(dim=1), torch.full((2, 5), 30.0, dtype=torch.float64))
 
 
+def test_gradient_equals_slow_loop(data, generator):
+    features, source, target = (tensor.double() for tensor in data)
+    upstream = torch.randn(2, 30, 5, generator=generator, dtype=torch.float64)
+    three_interpolate(features.requires_grad_(), source, target).backward(upstream)
+    # What every target takes of every source point.
+    shares = [slow(np.eye(12), *(points.numpy() for points in row), 3, 1e-8) for row in zip(source, target)]
+    expected = np.stack([share.T @ row.numpy() for share, row in zip(shares, upstream)])
+    np.testing.assert_allclose(features.grad.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
 def test_autocast_and_dtype(data, bf16_autocast):
     with torch.autocast('cpu', enabled=False):
         expected = three_interpolate(*data)
