@@ -31,6 +31,7 @@ class PointDataSample(BaseDataElement):
     * ``predicted_parts`` (Tensor): (N,) int64, the same as a model answers, among the parts of the class alone.
     * ``semantic``, ``instance`` (Tensor): (N,) int64, class and object of every point of a scene, -1 for none.
       ``predicted_semantic`` (Tensor): (N,) int64, the class as a model answers, which is never -1.
+    * ``colors`` (Tensor): (N, 3) uint8, RGB of every point, for pictures; what a network sees of them is an input.
     * ``inverse``, ``scene_semantic`` (Tensor): (M,) int64, for every point of the whole scene the row of
       ``inputs['points']`` that stands for it, and its class; where ``GridSample(inverse=True)`` ran.
     * ``boxes`` (Tensor): (K, 7) float32, objects of a scene: centre and size (metres, frame of the points) and yaw

@@ -4,34 +4,41 @@ from .completion import CompletionItem, draw_completion
 from .confusion import save_confusion
 from .contact_sheet import SheetItem, save_sheet
 from .figures import save_curves, save_run_curves, save_scores
-from .hooks import CompletionPictures, PartPictures, ReconstructionPictures
+from .hooks import CompletionPictures, DetectionPictures, PartPictures, ReconstructionPictures, SemanticPictures
 from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction, save_reconstruction
 from .report import Code, Curves, Picture, Section, Table, Text, write_report
 from .retrieval import RetrievalRow, save_retrieval
+from .rooms import BoxItem, RoomItem, draw_boxes, draw_rooms
 from .scalars import Curve, read_scalars
 from .scatter import Scatter, save_scatter
 
 __all__ = [
+    'BoxItem',
     'Code',
     'CompletionItem',
     'CompletionPictures',
     'Curve',
     'Curves',
+    'DetectionPictures',
     'PartItem',
     'PartPictures',
     'Picture',
     'ReconstructionItem',
     'ReconstructionPictures',
     'RetrievalRow',
+    'RoomItem',
     'Scatter',
     'Section',
+    'SemanticPictures',
     'SheetItem',
     'Table',
     'Text',
+    'draw_boxes',
     'draw_completion',
     'draw_parts',
     'draw_reconstruction',
+    'draw_rooms',
     'read_scalars',
     'save_confusion',
     'save_curves',

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reconstruction import _View, draw_cloud
-from .style import AXIS_GREY, CLOUD_COLORS, new_figure
+from .style import AXIS_GREY, CLOUD_COLORS, new_grid
 
 __all__ = ['CompletionItem', 'draw_completion']
 
@@ -42,10 +42,9 @@ def draw_completion(items: Sequence[CompletionItem]) -> Any:
     Raises:
         ValueError: there is nothing to draw.
     """
-    if not items:
-        raise ValueError('A picture of completion needs at least one shape.')
-    figure = new_figure(7.2, 2.4 * len(items) + 0.3)
-    axes = figure.subplots(len(items), 3, squeeze=False)
+    titles = {'partial': 'visible', 'predicted': 'reconstructed', 'true': 'input'}
+    titles = {title: CLOUD_COLORS[role] for title, role in titles.items()}
+    figure, axes = new_grid('completion', [item.name for item in items], titles)
     for row, item in zip(axes, items):
         view = _View.of(item.complete)
         seen = set(map(tuple, item.partial.tolist()))
@@ -53,10 +52,5 @@ def draw_completion(items: Sequence[CompletionItem]) -> Any:
         draw_cloud(row[0], [(item.partial, 'visible')], view)
         draw_cloud(row[1], [(item.predicted[given], 'context'), (item.predicted[~given], 'reconstructed')], view)
         draw_cloud(row[2], [(item.complete, 'input')], view)
-        row[0].set_ylabel(item.name[:24], color=AXIS_GREY, fontsize=8)
         row[1].set_xlabel(f'{(~given).sum()} points added', color=AXIS_GREY, fontsize=8)
-    titles = {'partial': 'visible', 'predicted': 'reconstructed', 'true': 'input'}
-    for axis, (title, role) in zip(axes[0], titles.items()):
-        axis.set_title(title, color=CLOUD_COLORS[role], fontsize=12, fontweight='bold')
-    figure.subplots_adjust(left=0.05, right=0.99, top=1 - 0.32 / figure.get_figheight(), bottom=0.04, wspace=0.02)
     return figure

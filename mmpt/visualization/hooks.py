@@ -23,9 +23,10 @@ from mmpt.registry import HOOKS
 from .completion import CompletionItem, draw_completion
 from .parts import PartItem, draw_parts
 from .reconstruction import ReconstructionItem, draw_reconstruction
+from .rooms import BoxItem, RoomItem, draw_boxes, draw_rooms
 from .style import figure_to_array, save_figure
 
-__all__ = ['CompletionPictures', 'PartPictures', 'ReconstructionPictures']
+__all__ = ['CompletionPictures', 'DetectionPictures', 'PartPictures', 'ReconstructionPictures', 'SemanticPictures']
 
 
 @HOOKS.register_module()
@@ -100,7 +101,7 @@ class ReconstructionPictures(Hook):
 
 
 class _ScoredPictures(Hook, ABC):
-    """Draws the first shapes of every val loop, in training and in ``tools/test.py``.
+    """Draws the first shapes or scenes of every val loop, in training and in ``tools/test.py``.
 
     The pictures go to ``<work_dir>/pictures/<kind>_<iteration>.png`` and to the visualizer (TensorBoard).
 
@@ -116,6 +117,8 @@ class _ScoredPictures(Hook, ABC):
             raise ValueError(f'{type(self).__name__} need samples of at least 1, not {num_samples}.')
         self.num_samples = num_samples
         self._items: list[Any] = []
+        #: of the data set that is scored.
+        self.metainfo: dict[str, Any] = {}
 
     @abstractmethod
     def item(self, points: Tensor, sample: Any, name: str) -> Any:
@@ -128,6 +131,7 @@ class _ScoredPictures(Hook, ABC):
     def before_val_epoch(self, runner: Any) -> None:
         """Begin anew."""
         self._items = []
+        self.metainfo = getattr(runner.val_loop.dataloader.dataset, 'metainfo', {})
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep a shape until there are enough."""
@@ -188,6 +192,55 @@ class CompletionPictures(_ScoredPictures):
     def draw(self, items: list[CompletionItem]) -> Any:
         """One row a shape."""
         return draw_completion(items)
+
+
+@HOOKS.register_module()
+class SemanticPictures(_ScoredPictures):
+    """Colours, true and predicted classes of the first scenes of a val loop; ``pictures/semantic_<iteration>.png``.
+
+    Args:
+        num_samples (int): scenes, each of which has two rows.
+    """
+
+    kind = 'semantic'
+
+    def __init__(self, num_samples: int = 2) -> None:
+        super().__init__(num_samples)
+
+    def item(self, points: Tensor, sample: Any, name: str) -> RoomItem | None:
+        """Without true classes there is nothing to draw."""
+        if 'semantic' not in sample:
+            return None
+        colors = sample.colors.cpu().numpy() if 'colors' in sample else None
+        classes = (sample.semantic.cpu().numpy(), sample.predicted_semantic.cpu().numpy())
+        return RoomItem(_to_numpy(points[:, :3]), colors, *classes, name)
+
+    def draw(self, items: list[RoomItem]) -> Any:
+        """From above and from a corner."""
+        return draw_rooms(items, self.metainfo.get('classes') or ())
+
+
+@HOOKS.register_module()
+class DetectionPictures(_ScoredPictures):
+    """True and predicted boxes of the first scenes of a val loop; ``pictures/detection_<iteration>.png``.
+
+    Args:
+        num_samples (int): rows of a picture.
+    """
+
+    kind = 'detection'
+
+    def item(self, points: Tensor, sample: Any, name: str) -> BoxItem | None:
+        """Without true boxes there is nothing to draw."""
+        if 'boxes' not in sample:
+            return None
+        boxes = (_to_numpy(sample.boxes), sample.box_labels.cpu().numpy())
+        found = (_to_numpy(sample.predicted_boxes), _to_numpy(sample.box_scores))
+        return BoxItem(_to_numpy(points[:, :3]), *boxes, *found, name)
+
+    def draw(self, items: list[BoxItem]) -> Any:
+        """One row a scene."""
+        return draw_boxes(items, self.metainfo.get('box_classes') or self.metainfo.get('classes') or ())
 
 
 def _to_numpy(value: Tensor) -> Any:

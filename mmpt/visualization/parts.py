@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reconstruction import draw_points
-from .style import AXIS_GREY, SERIES_COLORS, new_figure
+from .style import AXIS_GREY, SERIES_COLORS, new_grid
 
 __all__ = ['PartItem', 'draw_parts']
 
@@ -42,22 +42,16 @@ def draw_parts(items: Sequence[PartItem]) -> Any:
     Raises:
         ValueError: there is nothing to draw.
     """
-    if not items:
-        raise ValueError('A picture of parts needs at least one shape.')
     from matplotlib.colors import to_rgb
 
     palette = np.array([to_rgb(color) for color in SERIES_COLORS])
     right, wrong = np.array(to_rgb(AXIS_GREY)), np.array(to_rgb('#d1242f'))
-    figure = new_figure(7.2, 2.4 * len(items) + 0.3)
-    axes = figure.subplots(len(items), 3, squeeze=False)
+    titles = dict.fromkeys(('true parts', 'predicted parts', 'where they differ'), AXIS_GREY)
+    figure, axes = new_grid('parts', [item.name for item in items], titles)
     for row, item in zip(axes, items):
         same = item.parts == item.predicted
         draw_points(row[0], item.points, palette[item.parts % len(palette)])
         draw_points(row[1], item.points, palette[item.predicted % len(palette)])
         draw_points(row[2], item.points, np.where(same[:, None], right, wrong), np.where(same, 0.45, 1.0))
-        row[0].set_ylabel(item.name[:24], color=AXIS_GREY, fontsize=8)
         row[2].set_xlabel(f'{100 * same.mean():.0f} % of points agree', color=AXIS_GREY, fontsize=8)
-    for axis, title in zip(axes[0], ('true parts', 'predicted parts', 'where they differ')):
-        axis.set_title(title, color=AXIS_GREY, fontsize=12, fontweight='bold')
-    figure.subplots_adjust(left=0.05, right=0.99, top=1 - 0.32 / figure.get_figheight(), bottom=0.04, wspace=0.02)
     return figure

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import AXIS_GREY, CLOUD_COLORS, new_figure, save_figure
+from .style import AXIS_GREY, CLOUD_COLORS, new_grid, save_figure
 
 __all__ = ['ReconstructionItem', 'draw_cloud', 'draw_points', 'draw_reconstruction', 'save_reconstruction']
 
@@ -51,23 +51,17 @@ def draw_reconstruction(items: Sequence[ReconstructionItem]) -> Any:
     Returns:
         Figure: matplotlib's, not shown anywhere.
     """
-    if not items:
-        raise ValueError('A picture of reconstructions needs at least one shape.')
-    figure = new_figure(7.2, 2.4 * len(items) + 0.3)
-    axes = figure.subplots(len(items), 3, squeeze=False)
+    titles = {title: CLOUD_COLORS[title] for title in ('input', 'visible', 'reconstructed')}
+    figure, axes = new_grid('reconstructions', [item.name for item in items], titles)
     for row, item in zip(axes, items):
         view = _View.of(item.input)
         visible, predicted = item.visible.reshape(-1, 3), item.reconstructed.reshape(-1, 3)
         draw_cloud(row[0], [(item.input, 'input')], view)
         draw_cloud(row[1], [(visible, 'visible')], view)
         draw_cloud(row[2], [(visible, 'context'), (predicted, 'reconstructed')], view)
-        row[0].set_ylabel(item.name[:24], color=AXIS_GREY, fontsize=8)
         seen, hidden = len(item.visible), len(item.reconstructed)
         row[1].set_xlabel(f'{seen} of {seen + hidden} patches', color=AXIS_GREY, fontsize=8)
         row[2].set_xlabel(f'{hidden} patches predicted', color=AXIS_GREY, fontsize=8)
-    for axis, title in zip(axes[0], ('input', 'visible', 'reconstructed')):
-        axis.set_title(title, color=CLOUD_COLORS[title], fontsize=12, fontweight='bold')
-    figure.subplots_adjust(left=0.05, right=0.99, top=1 - 0.32 / figure.get_figheight(), bottom=0.04, wspace=0.02)
     return figure
 
 

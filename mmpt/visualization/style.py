@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ from numpy.typing import NDArray
 
 from mmpt.utils.io import atomic_write
 
-__all__ = ['AXIS_GREY', 'CLOUD_COLORS', 'SERIES_COLORS', 'figure_png', 'figure_to_array', 'new_figure', 'save_figure']
+__all__ = [
+    'AXIS_GREY',
+    'CLOUD_COLORS',
+    'SERIES_COLORS',
+    'figure_png',
+    'figure_to_array',
+    'new_figure',
+    'new_grid',
+    'save_figure',
+]
 
 # Mid tones, legible on white and on near black alike: a picture does not know which page it will stand on.
 AXIS_GREY = '#7d8590'
@@ -29,6 +39,34 @@ def new_figure(width: float, height: float) -> Any:
     FigureCanvasAgg(figure)
     figure.patch.set_alpha(0)
     return figure
+
+
+def new_grid(what: str, names: Sequence[str], titles: Mapping[str, str], below: float = 0.0) -> tuple[Any, Any]:
+    """A transparent figure of square panels.
+
+    Args:
+        what (str): what is shown, for the error.
+        names (Sequence[str]): of the rows; written beside them, as far as there is room.
+        titles (Mapping[str, str]): of the columns -> their colours.
+        below (float): inches that are left for a legend.
+
+    Returns:
+        tuple[Figure, ndarray]: matplotlib's, not shown anywhere, and its axes (rows, columns).
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not names:
+        raise ValueError(f'A picture of {what} needs at least one shape or scene.')
+    height = 2.4 * len(names) + 0.3 + below
+    figure = new_figure(7.2, height)
+    axes = figure.subplots(len(names), len(titles), squeeze=False)
+    for axis, name in zip(axes[:, 0], names):
+        axis.set_ylabel(name[:24], color=AXIS_GREY, fontsize=8)
+    for axis, (title, color) in zip(axes[0], titles.items()):
+        axis.set_title(title, color=color, fontsize=12, fontweight='bold')
+    figure.subplots_adjust(left=0.05, right=0.99, top=1 - 0.32 / height, bottom=0.04 + below / height, wspace=0.02)
+    return figure, axes
 
 
 def figure_png(figure: Any) -> bytes:

@@ -1,5 +1,7 @@
 """Detection by the shipped configs: scenes in ScanNet's layout through training and scoring."""
 
+from pathlib import Path
+
 import pytest
 from _small import CONFIGS, ROOT
 
@@ -29,3 +31,4 @@ def test_boxes_of_the_val_scene_are_scored_and_classes_without_one_are_named(tra
     there = {'chair', 'table', 'otherfurniture'}
     assert {f'ap{threshold}/{name}' for threshold in (25, 50) for name in there} <= scores
     assert not {name for name in scores if name.endswith('/bathtub')}
+    assert (Path(runner.work_dir) / 'pictures' / 'detection_000002.png').stat().st_size > 10000

@@ -48,6 +48,8 @@ def test_every_point_of_the_rooms_of_area_5_is_scored(trained, workplace, monkey
     for name, value in again.items():
         if name.startswith('semantic/'):
             assert scalars[f'val/{name}'].data[0][0] == pytest.approx(value)
+    pictures = [Path(folder) / 'pictures' for folder in (runner.work_dir, Path(runner.work_dir) / 'again')]
+    assert all(next(folder.glob('semantic_*.png')).stat().st_size > 10000 for folder in pictures)
     log = next((Path(runner.work_dir) / 'again').rglob('*.log')).read_text()
     count = sum(map(len, labels))
     assert f'{count} points of 2 samples, {count} of them with a class' in log

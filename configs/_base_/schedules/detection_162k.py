@@ -19,4 +19,4 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=32427)
 val_cfg = dict(type='ValLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=8)
-custom_hooks = []
+custom_hooks = [dict(type='DetectionPictures')]

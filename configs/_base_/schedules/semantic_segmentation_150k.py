@@ -20,4 +20,4 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=25000)
 val_cfg = dict(type='ValLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=32)
-custom_hooks = [dict(type='ClassCountsHook')]
+custom_hooks = [dict(type='ClassCountsHook'), dict(type='SemanticPictures')]

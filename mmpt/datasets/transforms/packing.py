@@ -17,8 +17,9 @@ from .base import Transform, check_points, name_sample
 __all__ = ['PackInputs']
 
 _META_KEYS = ('sample_id', 'index', 'epoch', 'split', 'class_name', 'caption', 'skipped', 'removed', 'viewpoint')
-# Arrays that are answers, not inputs, and the type they travel in.
-_ANSWERS = {
+# Arrays that are no inputs: answers, and colours for pictures; and the type they travel in.
+_BESIDE = {
+    'colors': np.uint8,
     'parts': np.int64,
     'semantic': np.int64,
     'instance': np.int64,
@@ -77,7 +78,7 @@ class PackInputs(Transform):
         sample = PointDataSample(metainfo={key: results[key] for key in _META_KEYS if key in results})
         if 'label' in results:
             sample.set_field(int(results['label']), 'label')
-        for key, dtype in _ANSWERS.items():
+        for key, dtype in _BESIDE.items():
             if key in results:
                 sample.set_field(torch.from_numpy(results[key].astype(dtype)), key)
         return {'inputs': inputs, 'data_samples': sample}
