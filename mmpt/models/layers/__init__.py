@@ -15,6 +15,7 @@ from .edge_conv import EdgeConv
 from .folding import Folding
 from .graph import CentreGraphNet
 from .grouping import group_points
+from .linear_max import linear_max
 from .norm import BatchNorm, Moments, synchronise_batch_norms
 from .patch_embed import PatchEmbed
 from .pooling import pool_tokens
@@ -42,6 +43,7 @@ __all__ = [
     'group_points',
     'init_trunc_normal',
     'init_xavier',
+    'linear_max',
     'padded_index',
     'pool_tokens',
     'PositionEmbed',

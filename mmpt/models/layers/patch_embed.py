@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .linear_max import linear_max
 from .norm import BatchNorm
 
 __all__ = ['PatchEmbed']
@@ -39,9 +40,9 @@ class PatchEmbed(nn.Module):
         batch, groups, size, _ = points.shape
         with torch.autocast(points.device.type, enabled=False):  # bfloat16 keeps 8 bits of a coordinate
             point = F.relu(self.norm1(self.linear1(points.flatten(0, 2).float())), inplace=True)
-        patch = self.linear2(point).view(batch * groups, size, -1).amax(1)
+        patch = linear_max(point, size, self.linear2)
         from_patch, from_point = self.linear3.weight.chunk(2, dim=1)
         joint = F.linear(point, from_point @ self.linear2.weight, from_point @ self.linear2.bias)
         joint = joint.view(batch * groups, size, -1) + F.linear(patch, from_patch, self.linear3.bias).unsqueeze(1)
         joint = F.relu(self.norm2(joint.flatten(0, 1)), inplace=True)
-        return self.linear4(joint).view(batch, groups, size, -1).amax(2)
+        return linear_max(joint, size, self.linear4).view(batch, groups, -1)
