@@ -36,7 +36,7 @@ import numpy as np  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from loader_trees import TREES  # noqa: E402
+from _trees import TREES  # noqa: E402
 
 _TICK = os.sysconf('SC_CLK_TCK')
 _READS = 3000
