@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,13 @@ def last_checkpoint(folder: Path) -> str:
     return str(latest_checkpoint(str(folder)))
 
 
-def val_shapes(config: str | Path, options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Points (N, P, 3) and labels (N,) of the two parts, ``train`` and ``test``, of a config's val loop."""
+def val_shapes(
+    config: str | Path, options: dict[str, Any] | None = None, per_class: int | None = None
+) -> dict[str, Any]:
+    """Points (N, P, 3) and labels (N,) of the two parts, ``train`` and ``test``, of a config's val loop.
+
+    ``per_class``: of each class in each part only the first so many.
+    """
     import numpy as np
 
     from mmpt.registry import DATASETS
@@ -39,11 +45,17 @@ def val_shapes(config: str | Path, options: dict[str, Any] | None = None) -> dic
     cfg = load_config(config, options)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     parts: dict[str, Any] = {'train': ([], []), 'test': ([], [])}
-    for index in range(len(dataset)):
-        sample = dataset[index]
-        points, labels = parts[sample['data_samples'].split]
-        points.append(sample['inputs']['points'].numpy())
-        labels.append(int(sample['data_samples'].label))
+    for part in dataset.datasets:
+        count: Counter[int] = Counter()
+        for index in range(len(part)):
+            if per_class is not None:
+                count[part.label(index)] += 1
+                if count[part.label(index)] > per_class:
+                    continue
+            sample = part[index]
+            points, labels = parts[sample['data_samples'].split]
+            points.append(sample['inputs']['points'].numpy())
+            labels.append(int(sample['data_samples'].label))
     return {name: (np.stack(points), np.array(labels)) for name, (points, labels) in parts.items()}
 
 

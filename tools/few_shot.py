@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--shots', nargs='+', type=int, default=[10, 20], help='numbers of examples of each class')
     parser.add_argument('--folds', type=int, default=10)
     parser.add_argument('--frozen', action='store_true', help='nothing is trained but a linear SVM')
+    parser.add_argument('--seed', type=int, default=0, help='of the trainings: fold k is trained with this + k')
     parser.add_argument('--work-dir', type=Path, help='default work_dirs/few_shot/<config>/<checkpoint>[-frozen]')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='over what the config says')
     parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
@@ -55,9 +55,10 @@ class FewShot:
     Args:
         args (Namespace): the command line.
         device (str): where encoders run.
+        encoder (Module, optional): with ``--frozen``, scored in place of that of the checkpoint.
     """
 
-    def __init__(self, args: argparse.Namespace, device: str) -> None:
+    def __init__(self, args: argparse.Namespace, device: str, encoder: Any = None) -> None:
         from mmpt.utils.config import load_config, parse_options
         from mmpt.utils.errors import CheckpointError, ConfigError
 
@@ -80,14 +81,15 @@ class FewShot:
         default = Path('work_dirs', 'few_shot', args.config.stem, f'{name}-frozen' if args.frozen else name)
         self.folder = (args.work_dir or default).resolve()
         self.known: dict[str, Any] = {}
-        self.encoder: Any = None
+        self.encoder = encoder
 
     def digest(self) -> str:
         """Of everything that decides the result of a fold."""
         from _scoring import config_digest
 
         weights = self.args.checkpoint.read_bytes() if self.args.checkpoint else b''
-        return hashlib.sha256(weights + json.dumps([config_digest(self.cfg), self.args.frozen]).encode()).hexdigest()
+        settings = [config_digest(self.cfg), self.args.frozen, self.args.seed]
+        return hashlib.sha256(weights + json.dumps(settings).encode()).hexdigest()
 
     def part(self, way: int, shot: int, fold: int, split: str) -> Any:
         """Examples (``train``) or queries (``test``) of a fold, both as they are tested."""
@@ -135,16 +137,16 @@ class FewShot:
             str(self.args.config.resolve()),
             {'accuracy': 'test/accuracy'},
             options,
-            seed=fold,
+            seed=self.args.seed + fold,
             device=self.device,
-            cwd=Path.cwd(),
         )
         # Forty trainings leave forty times the weights and moments of an encoder.
         for path in (folder / 'run').glob('*.pth'):
             path.unlink()
         line = (
             f'fine-tuned by {self.args.config}: {self.cfg.epochs} epochs in batches of {batch}, accuracy on the '
-            f'queries behind the last update; folds of {self.data.type}, the seed of a run is the number of its fold'
+            f'queries behind the last update; {self.args.folds} folds of {self.data.type}, the seed of a run is '
+            f'{self.args.seed} + the number of its fold'
         )
         record = {'config_sha256': config_digest(self.cfg), 'epochs': self.cfg.epochs, 'batch': batch}
         return {**result, 'protocol': line, 'record': {**record, 'updates': updates, 'way': way, 'shot': shot}}
@@ -231,8 +233,6 @@ def main(argv: list[str] | None = None) -> None:
             # What is missing is said once, before anything is trained.
             bench.part(*setting, args.folds - 1, 'train')
         store = Store(bench.folder, bench.digest(), args.fresh)
-        if args.fresh:
-            shutil.rmtree(bench.folder / 'runs', ignore_errors=True)
         of = {f'{way}way_{shot}shot': (way, shot) for way, shot in settings}
         # The seed of a job is the number of its fold.
         jobs = [Job(name, bench.source, fold) for name in of for fold in range(args.folds)]

@@ -24,18 +24,18 @@ def write_modelnet40(folder):
             np.savetxt(place / f'{stem}.txt', rng.standard_normal((200, 6)), fmt='%.6f', delimiter=',')
 
 
-def write_modelnet_fewshot(folder):
-    """Two folds of three classes, two examples and two queries each; 150 points of a stretched cloud (8,192 there)."""
-    root, rng = folder / 'ModelNetFewshot' / '3way_2shot', np.random.default_rng(0)
+def write_modelnet_fewshot(folder, way=3, shot=2, points=150):
+    """Two folds of three classes, two examples and two queries each; clouds (of 8,192 points there) are stretched."""
+    root, rng = folder / 'ModelNetFewshot' / f'{way}way_{shot}shot', np.random.default_rng(0)
     root.mkdir(parents=True)
     for fold in range(2):
-        clouds = [rng.standard_normal((3, 150, 6)) * (1 + 2 * np.eye(6)[:3, None]) for _ in range(4)]
-        records = [(cloud[k].astype(np.float32), k, 5 * fold + k) for cloud in clouds for k in range(3)]
-        content = {'train': records[:6], 'test': records[6:]}
+        clouds = [rng.standard_normal((way, points, 6)) * (1 + 2 * np.eye(6)[:way, None]) for _ in range(shot + 2)]
+        records = [(cloud[k].astype(np.float32), k, 5 * fold + k) for cloud in clouds for k in range(way)]
+        content = {'train': records[: way * shot], 'test': records[way * shot :]}
         (root / f'{fold}.pkl').write_bytes(pickle.dumps(content))
 
 
-def write_scanobjectnn(folder):
+def write_scanobjectnn(folder, train=9):
     """All three variants, 9 training and 6 test shapes each; clouds as stored, off the origin."""
     rng = np.random.default_rng(0)
     for place, suffix in (
@@ -45,7 +45,7 @@ def write_scanobjectnn(folder):
     ):
         root = folder / 'ScanObjectNN' / place
         root.mkdir(parents=True, exist_ok=True)
-        for prefix, count in (('training', 9), ('test', 6)):
+        for prefix, count in (('training', train), ('test', 6)):
             with h5py.File(root / f'{prefix}_{suffix}.h5', 'w') as file:
                 points = rng.uniform(0, 2, (count, 2048, 3)).astype(np.float32)
                 # Planes in three directions, so that there is something to learn.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from _scoring import last_checkpoint
 
 from mmpt.apis import load_encoder
 from mmpt.evaluation import calibrate_batchnorm, extract_features
+from mmpt.evaluation.protocols import Spread
 from mmpt.registry import ENCODERS
 from mmpt.visualization import read_scalars
 
@@ -28,6 +32,8 @@ __all__ = ['GENERATED', 'ROOT', 'Bench', 'Parts', 'better', 'train_in_process']
 ROOT = Path(__file__).resolve().parents[2]
 #: name of the generated classes among the shapes.
 GENERATED = 'generated'
+#: a figure, or a summary of several that begins with their mean.
+_Value = TypeVar('_Value', float, Spread)
 #: 'train' and 'test' -> points (N, P, 3) and labels (N,).
 Parts = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -108,25 +114,41 @@ class Bench:
         # One checkpoint has one set of features, whatever the seed of the task's draws.
         return self.features(job.source, job.seed if job.source == 'random' else 0, name, tuple(pooling))
 
-    def train(self, job: Job, config: str, keys: Mapping[str, str], options: Sequence[str] = ()) -> dict[str, Any]:
+    def encoder_file(self, job: Job) -> Path:
+        """The checkpoint that a job's encoder is read from."""
+        return self.checkpoint if job.source == 'checkpoint' else self._control(job.seed)
+
+    def folder_of(self, job: Job) -> Path:
+        """Where trainings of a job are kept."""
+        return self.folder / 'runs' / f'{job.task}-{job.source}-{job.seed}'
+
+    def train(
+        self,
+        job: Job,
+        config: str,
+        keys: Mapping[str, str],
+        options: Sequence[str] = (),
+        test_keys: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, Any]:
         """Train a model for a labelled task around the encoder in a process of its own.
 
         Args:
             job (Job): which encoder, which seed.
-            config (str): base config, relative to the checkout.
+            config (str): its file.
             keys (Mapping[str, str]): name of a score -> what the val loop logs it as.
             options (Sequence[str]): ``key=value`` over what the config says.
+            test_keys (Mapping[str, str]): likewise of the test loop; without one it is not run.
 
         Returns:
-            dict: ``scores`` of the last val loop by name, ``command``, ``peak_mb`` of the process.
+            dict: ``scores`` behind the last update by name, ``command``, ``peak_mb`` of the process.
 
         Raises:
             RuntimeError: the training failed; the message is the end of its log.
         """
-        folder = self.folder / 'runs' / f'{job.task}-{job.source}-{job.seed}'
-        checkpoint = self.checkpoint if job.source == 'checkpoint' else self._control(job.seed)
-        options = [f'model.checkpoint={checkpoint}', *options]
-        return train_in_process(folder, config, keys, options, seed=job.seed, device=self.device)
+        options = [f'model.checkpoint={self.encoder_file(job)}', *options]
+        return train_in_process(
+            self.folder_of(job), config, keys, options, seed=job.seed, device=self.device, test_keys=test_keys
+        )
 
 
 def train_in_process(
@@ -137,35 +159,45 @@ def train_in_process(
     *,
     seed: int,
     device: str = 'cpu',
-    cwd: Path = ROOT,
+    test_keys: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Train by a config in a process of its own, or go on where such a training stopped.
 
     Args:
-        folder (Path): gets ``run``, the work dir, and ``train.log``.
+        folder (Path): gets ``run`` and ``test``, the work dirs, and ``train.log``.
         config (str): its file.
         keys (Mapping[str, str]): name of a score -> what the val loop logs it as.
         options (Sequence[str]): ``key=value`` over what the config says.
         seed (int): of the run.
         device (str): ``cpu`` leaves a GPU alone.
-        cwd (Path): what relative paths are relative to.
+        test_keys (Mapping[str, str]): as ``keys``, of the test loop, which then runs behind the training.
 
     Returns:
-        dict: ``scores`` of the last val loop by name, ``command``, ``peak_mb`` of the process.
+        dict: ``scores`` of the last val loop and of the test loop by name, ``command``, ``peak_mb`` of the process.
 
     Raises:
         RuntimeError: the training failed; the message is the end of its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = ['tools/train.py', config, '--work-dir', str(folder / 'run'), '--seed', str(seed), '--resume']
-    if device == 'cpu':
-        command += ['--device', 'cpu']
-    command += ['--cfg-options', *options]
-    log = folder / 'train.log'
+    common = [*(['--device', 'cpu'] if device == 'cpu' else []), '--cfg-options', *options]
+    run, test = folder / 'run', folder / 'test'
+    command = ['tools/train.py', config, '--work-dir', str(run), '--seed', str(seed), '--resume', *common]
+    peak = _process(command, folder / 'train.log')
+    result = {'scores': _last_scores(run, keys), 'command': ' '.join(['python', *command]), 'peak_mb': peak}
+    if test_keys:
+        command = ['tools/test.py', config, last_checkpoint(run), '--loop', 'test', '--work-dir', str(test), *common]
+        peak = _process(command, folder / 'train.log')
+        found = json.loads(max(test.glob('*/*.json')).read_text())
+        result['scores'].update({name: float(found[key]) for name, key in test_keys.items()})
+        result.update(test_command=' '.join(['python', *command]), peak_mb=max(result['peak_mb'], peak))
+    return result
+
+
+def _process(command: Sequence[str], log: Path) -> float:
+    """Run a tool of this checkout, its output behind what the log holds; the peak memory of the process in MB."""
     with log.open('ab') as out:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / command[0]), *command[1:]],
-            cwd=cwd,
             stdout=out,
             stderr=subprocess.STDOUT,
             env=dict(os.environ),
@@ -177,11 +209,7 @@ def train_in_process(
     if process.returncode:
         lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
         raise RuntimeError(f'{lines[-1]} (see {log})')
-    return {
-        'scores': _last_scores(folder / 'run', keys),
-        'command': ' '.join(['python', *command]),
-        'peak_mb': peak,
-    }
+    return peak
 
 
 def _wait(pid: int) -> tuple[int, float]:
@@ -210,6 +238,6 @@ def _last_scores(folder: Path, keys: Mapping[str, str]) -> dict[str, float]:
     return {name: float(curves[key].values[-1]) for name, key in keys.items()}
 
 
-def better(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def better(rows: Sequence[Mapping[str, _Value]]) -> dict[str, _Value]:
     """The best of each score: an untrained encoder counts with the batch statistics that suit it more."""
     return {name: max(row[name] for row in rows) for name in rows[0]}

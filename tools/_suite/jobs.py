@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +49,7 @@ class Store:
     Args:
         folder (Path): made where it is missing.
         digest (str): of everything that decides results; a folder of another one is refused.
-        fresh (bool): forget what the folder holds.
+        fresh (bool): forget what the folder holds: results, trainings and encoders that they began with.
     """
 
     def __init__(self, folder: Path, digest: str, fresh: bool = False) -> None:
@@ -57,6 +58,9 @@ class Store:
         if fresh:
             for path in [*folder.glob('results/*.json'), mark]:
                 path.unlink(missing_ok=True)
+            # A training goes on where it stopped, so one of another checkpoint would be taken for done.
+            for name in ('runs', 'controls'):
+                shutil.rmtree(folder / name, ignore_errors=True)
         known = json.loads(mark.read_text())['digest'] if mark.is_file() else None
         if known not in (None, digest):
             raise ConfigError(

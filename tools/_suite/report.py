@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmpt.evaluation.protocols import Spread, spread
+from mmpt.evaluation.protocols import spread
 from mmpt.visualization import Code, Section, Table, Text, write_report
 
 from .jobs import SOURCES, Job, Store
@@ -24,28 +24,30 @@ def collect(tasks: Sequence[Task], jobs: Sequence[Job], store: Store) -> list[di
         store (Store): their results.
 
     Returns:
-        list[dict]: ``task``, ``score``, ``checkpoint`` and ``random`` (as :class:`Spread` dictionaries), ``gain``,
-        ``outside`` (whether the ranges of both do not touch), ``protocol``, ``seconds`` and ``peak_mb`` of a job.
+        list[dict]: ``task``, ``score``, ``checkpoint`` and ``random`` (as :class:`Spread` dictionaries, with ``folds``,
+        the mean deviation over folds where there are some), ``gain`` (positive where the checkpoint is better),
+        ``outside`` (whether it is better and the ranges of both do not touch), ``protocol``, ``published``,
+        ``seconds`` and ``peak_mb`` of a job.
     """
     rows = []
     for task in tasks:
         results = {source: _results(task.name, source, jobs, store) for source in SOURCES}
         if not all(results.values()):
             continue
-        for score, title in task.scores.items():
-            if not all(score in found['scores'] for found in results['checkpoint'] + results['random']):
+        for name, score in task.scores.items():
+            if not all(name in found['scores'] for found in results['checkpoint'] + results['random']):
                 continue
-            own, control = (spread(found['scores'][score] for found in results[source]) for source in results)
+            own, control = (spread(found['scores'][name] for found in results[source]) for source in results)
             rows.append(
                 {
                     'task': task.title,
-                    'score': title,
-                    'checkpoint': own._asdict(),
-                    'random': control._asdict(),
-                    'gain': own.mean - control.mean,
-                    'outside': own.min > control.max,
+                    'score': f'{score.title} (lower is better)' if score.lower else score.title,
+                    'checkpoint': {**own._asdict(), 'folds': _over_folds(results['checkpoint'], name)},
+                    'random': {**control._asdict(), 'folds': _over_folds(results['random'], name)},
+                    'gain': control.mean - own.mean if score.lower else own.mean - control.mean,
+                    'outside': own.max < control.min if score.lower else own.min > control.max,
                     'protocol': results['checkpoint'][0]['protocol'],
-                    'published': task.published.get(score),
+                    'published': [figure._asdict() for figure in score.published],
                     'seconds': spread(found['seconds'] for found in results['checkpoint']).mean,
                     'peak_mb': max((found['peak_mb'] or 0 for found in results['checkpoint']), default=0) or None,
                 }
@@ -58,16 +60,27 @@ def _results(task: str, source: str, jobs: Sequence[Job], store: Store) -> list[
     return [result for result in found if result is not None]
 
 
+def _over_folds(results: Sequence[Mapping[str, Any]], score: str) -> float | None:
+    found = [result['deviations'][score] for result in results if 'deviations' in result]
+    return spread(found).mean if found else None
+
+
+def _mean(summary: Mapping[str, Any]) -> Any:
+    if summary['folds'] is None:
+        return summary['mean']
+    return f'{summary["mean"]:.3f} ± {summary["folds"]:.3f}'
+
+
 def _cells(row: Mapping[str, Any]) -> list[Any]:
-    own, control = Spread(**row['checkpoint']), Spread(**row['random'])
+    own, control = row['checkpoint'], row['random']
     memory = None if row['peak_mb'] is None else f'{row["peak_mb"]:,.0f}'
     return [
         row['task'],
         row['score'],
-        own.mean,
-        own.max - own.min,
-        control.mean,
-        control.max - control.min,
+        _mean(own),
+        own['max'] - own['min'],
+        _mean(control),
+        control['max'] - control['min'],
         f'{row["gain"]:+.3f}',
         'yes' if row['outside'] else 'no',
         f'{row["seconds"]:.0f}',
@@ -80,8 +93,8 @@ _ABOUT = (
     '"untrained" is the same encoder at random initialisation under the same protocol; where features are '
     'compared, with the batch statistics that suit it more. "spread" is the highest minus the lowest over the '
     'seeds: of the one checkpoint that of the draws of the task, of the untrained encoder also that of its '
-    'initialisation. "outside" says whether the worst seed of the checkpoint is better than the best one of the '
-    'untrained encoder.'
+    'initialisation. "±" is the standard deviation over the folds of one seed. "gain" is positive where the checkpoint '
+    'is better; "outside" says whether its worst seed is better than the best one of the untrained encoder.'
 )
 
 
@@ -103,13 +116,13 @@ def _protocols(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _published(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    return [[row['task'], row['score'], *figure] for row in rows for figure in row['published'] or ()]
+    return [[row['task'], row['score'], *figure.values()] for row in rows for figure in row['published']]
 
 
-_PUBLISHED_HEAD = ('task', 'score', 'method', 'published, %', 'source', 'protocol')
+_PUBLISHED_HEAD = ('task', 'score', 'method', 'published', 'source', 'protocol')
 _NOT_COMPARABLE = (
-    'Published figures are of encoders of full size, trained on ShapeNet-55, by the protocol that stands beside '
-    'each: a difference to a row above is first of all one of size, data and protocol.'
+    'Published figures are percentages, distances times 1,000, of encoders of full size, by the protocol that stands '
+    'beside each: a difference to a row above is first of all one of size, data and protocol.'
 )
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import real_shapes
 from _scoring import SMOKE_DATA, val_shapes
 
+from mmpt.registry import DATASETS
 from mmpt.utils.config import load_config, parse_options
-from mmpt.utils.errors import ConfigError
+from mmpt.utils.errors import ConfigError, explain
 
 from .bench import GENERATED, ROOT, Bench
 from .jobs import SOURCES, Job
-from .tasks import Task, array_tasks, pair_task, training_tasks
+from .table import REAL_SHAPES, generated_tasks, real_tasks
+from .tasks import Task, array_tasks, pair_task
+from .trainings import leaves
 
 __all__ = ['jobs_of', 'tasks_of']
 
@@ -23,8 +28,8 @@ __all__ = ['jobs_of', 'tasks_of']
 _GENERATED_CONFIG = 'configs/mmpt/quickstart_pretrain.py'
 #: the same with a rendered picture each.
 _PAIRS_CONFIG = 'configs/_base_/datasets/pairs_synthetic.py'
-#: real data that are probed where they lie at the root that the config names.
-_REAL_CONFIGS = {'ModelNet40': 'configs/_base_/datasets/modelnet40.py'}
+#: shapes of a class in each part of real data in a smoke run; five are what the cross-validation needs.
+_SMOKE_SHAPES = 5
 
 
 def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[str]]:
@@ -38,14 +43,15 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
         tuple[list[Task], list[str]]: the tasks, and a sentence for everything that was left out.
 
     Raises:
-        ConfigError: an unknown task, or nothing left to do.
+        ConfigError: an unknown task, one whose data are not there, or nothing left to do.
     """
-    tasks: list[Task] = []
     skipped: list[str] = []
+    smoke = parse_options(SMOKE_DATA[1:]) if bench.smoke else None
+    # An untrained encoder takes its batch statistics from these before it is trained on anything.
+    bench.add_shapes(GENERATED, lambda: val_shapes(ROOT / _GENERATED_CONFIG, smoke))
+    tasks: list[Task] = []
     if args.data in ('generated', 'both'):
-        smoke = parse_options(SMOKE_DATA[1:]) if bench.smoke else None
-        bench.add_shapes(GENERATED, lambda: val_shapes(ROOT / _GENERATED_CONFIG, smoke))
-        tasks += [*array_tasks(GENERATED, 'generated classes'), *training_tasks()]
+        tasks += generated_tasks()
         if args.config:
             tasks.append(pair_task(args.config, str(ROOT / _PAIRS_CONFIG), 'generated classes'))
         else:
@@ -56,26 +62,61 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
                 raise ConfigError(f'--npz {path} is not there; it is an npz of labelled shapes (docs/data.md).')
             bench.add_shapes(path.stem, lambda path=path: _npz(path, args.up_axis))
             tasks += array_tasks(path.stem, path.stem)
-        for title, config in _REAL_CONFIGS.items():
-            root = Path(load_config(ROOT / config).val_dataloader.dataset.datasets[0].data_root)
-            if not (ROOT / root).is_dir():
-                skipped.append(f'{title}: {root} is not there ({config} says what is expected).')
-                continue
-            name = title.lower()
-            bench.add_shapes(name, lambda config=config: val_shapes(ROOT / config))
-            tasks += array_tasks(name, title)
-    names = {task.name for task in tasks}
-    unknown = [name for name in args.tasks if name not in names]
-    if unknown:
-        raise ConfigError(f'--tasks {unknown[0]} is none of those that can be run here: {", ".join(sorted(names))}.')
-    tasks = [
-        task
-        for task in tasks
-        if (task.name in args.tasks if args.tasks else args.suite == 'full' or task.suite == 'quick')
-    ]
-    if not tasks:
+        for name, (_, config, options, _) in REAL_SHAPES.items():
+            bench.add_shapes(name, partial(_real_shapes, config, options, bench.smoke))
+        tasks += real_tasks()
+    wanted = [task for task in tasks if args.tasks or args.suite == 'full' or task.suite == 'quick']
+    reasons = _reasons(wanted)
+    there = [task for task in wanted if task.name not in reasons]
+    for name in args.tasks:
+        if name in reasons:
+            raise ConfigError(f'--tasks {name} cannot be run: {reasons[name]}.')
+        if name not in {task.name for task in there}:
+            known = ', '.join(sorted(task.name for task in there))
+            raise ConfigError(f'--tasks {name} is none of those that can be run here: {known}.')
+    for reason in dict.fromkeys(reasons.values()):
+        skipped.append(f'{", ".join(name for name in reasons if reasons[name] == reason)}: {reason}.')
+    chosen = [task for task in there if not args.tasks or task.name in args.tasks]
+    if not chosen:
         raise ConfigError('There is nothing to run: give --npz, or --data generated.')
-    return tasks, skipped
+    return chosen, skipped
+
+
+def _reasons(tasks: Sequence[Task]) -> dict[str, str]:
+    """Why tasks cannot be run: name -> what is the matter with the data of its config."""
+    opened: dict[str, str] = {}
+    found = {}
+    for task in tasks:
+        if not task.config:
+            continue
+        cfg = load_config(ROOT / task.config, parse_options(list(task.options)))
+        loaders = (cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test'))
+        for _, leaf in (found for loader in loaders if loader for found in leaves(loader['dataset'])):
+            if 'data_root' not in leaf:
+                continue
+            data = {key: value for key, value in leaf.items() if key != 'pipeline'}
+            key = json.dumps(data, sort_keys=True, default=str)
+            if key not in opened:
+                opened[key] = _problem(data)
+            if opened[key]:
+                found[task.name] = opened[key]
+                break
+    return found
+
+
+def _problem(data: dict[str, Any]) -> str:
+    """What keeps a data set from being opened; empty where nothing does."""
+    if not Path(data['data_root']).is_dir():
+        return f'{data["data_root"]} is not there (docs/datasets/README.md says what is expected)'
+    try:
+        DATASETS.build(data)
+    except (OSError, ValueError) as error:
+        return ' '.join((explain(error) or str(error)).split()).rstrip('.')
+    return ''
+
+
+def _real_shapes(config: str, options: Sequence[str], smoke: bool) -> dict[str, Any]:
+    return val_shapes(ROOT / config, parse_options(list(options)), per_class=_SMOKE_SHAPES if smoke else None)
 
 
 def _npz(path: Path, up_axis: str) -> dict[str, Any]:

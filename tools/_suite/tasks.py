@@ -1,31 +1,45 @@
-"""The tasks of tools/benchmark.py: what each measures, by which protocol, and about how long it takes."""
+"""The tasks of tools/benchmark.py that train nothing but a linear SVM: what each measures, and by which protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from family import schedule_options
 from retrieval import Pairs
 
 from mmpt.apis import get_model
 from mmpt.evaluation import embed_pairs, pair_controls, score_pairs
-from mmpt.evaluation.protocols import FewShotProtocol, Protocol, RetrievalProtocol, few_shot, probe, retrieve
-from mmpt.utils.config import load_config
+from mmpt.evaluation.protocols import FewShotProtocol, Protocol, RetrievalProtocol, Spread, few_shot, probe, retrieve
 
-from .bench import ROOT, Bench, better
+from .bench import Bench, better
 from .jobs import Job
-from .published import PUBLISHED, Figure
+from .published import Figure
 
-__all__ = ['Task', 'array_tasks', 'pair_task', 'training_tasks']
+__all__ = ['SETTINGS', 'Score', 'Task', 'array_tasks', 'over_folds', 'pair_task']
 
-#: what few-shot is measured on, by custom.
-_SETTINGS = tuple(f'{way}-way {shot}-shot' for way in (5, 10) for shot in (10, 20))
+#: what few-shot is measured on, by custom: classes and examples of each.
+SETTINGS = {f'{way}-way {shot}-shot': (way, shot) for way in (5, 10) for shot in (10, 20)}
 Run = Callable[[Bench, Job], Mapping[str, Any]]
-#: name of a score -> its title and what the val loop logs it as.
-_CLASSES = {'accuracy': ('accuracy', 'test/accuracy'), 'by class': ('mean class', 'test/mean_class_accuracy')}
+
+
+class Score(NamedTuple):
+    """One figure that a task gives.
+
+    Attributes:
+        title (str): in tables.
+        key (str): what the loop of a training logs it as.
+        loop (str): ``val`` or ``test``, which of its loops that is.
+        lower (bool): it is better when lower, as a distance is.
+        published (tuple[Figure, ...]): what others published for it.
+    """
+
+    title: str
+    key: str = ''
+    loop: str = 'val'
+    lower: bool = False
+    published: Sequence[Figure] = ()
 
 
 @dataclass(frozen=True)
@@ -36,58 +50,52 @@ class Task:
         name (str): in file names and for ``--tasks``.
         title (str): in tables.
         suite (str): ``quick``, or ``full`` for what only the full suite does.
-        scores (Mapping[str, str]): name of a score -> its title; all are better when higher.
+        scores (Mapping[str, Score]): by name.
         cost (float): seconds that one job is expected to take, until one has been timed.
-        run (Callable): the bench and a job -> ``scores`` and ``protocol``.
-        published (Mapping[str, tuple[Figure, ...]]): score -> what others published for it.
+        run (Callable): the bench and a job -> ``scores`` and ``protocol``; ``deviations``, where a score is a mean over
+            folds.
+        config (str): whose data must be there, relative to the checkout.
+        options (Sequence[str]): ``key=value`` over what it says.
     """
 
     name: str
     title: str
     suite: str
-    scores: Mapping[str, str]
+    scores: Mapping[str, Score]
     cost: float
     run: Run
-    published: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+    config: str = ''
+    options: Sequence[str] = ()
 
 
-def array_tasks(name: str, title: str) -> list[Task]:
+def array_tasks(
+    name: str,
+    title: str,
+    kinds: Sequence[str] = ('probe', 'few_shot', 'retrieval'),
+    svm: Sequence[Figure] = (),
+    **data: Any,
+) -> list[Task]:
     """Tasks on the features of labelled shapes.
 
     Args:
         name (str): of the shapes in the bench.
         title (str): of the data in tables.
+        kinds (Sequence[str]): which tasks.
+        svm (Sequence[Figure]): what others published for the linear SVM.
+        **data (Any): ``config`` and ``options`` of a task.
     """
-    known = {'svm': PUBLISHED.get(f'{title}, linear SVM', ())}
-    shots = {setting: PUBLISHED.get(f'{title}, few-shot {setting}', ()) for setting in _SETTINGS}
-    return [
-        Task(
-            f'probe-{name}',
-            title,
-            'quick',
-            {'knn': '1-NN', 'svm': 'linear SVM'},
-            30.0,
-            lambda bench, job: _probe(bench, job, name),
-            known,
-        ),
-        Task(
-            f'few_shot-{name}',
-            f'{title}, few-shot',
-            'quick',
-            {setting: setting for setting in _SETTINGS},
-            10.0,
-            lambda bench, job: _few_shot(bench, job, name),
-            shots,
-        ),
-        Task(
-            f'retrieval-{name}',
-            f'{title}, shape to shape',
-            'quick',
-            {'R@1': 'class R@1', 'mAP': 'mAP'},
-            30.0,
-            lambda bench, job: _retrieval(bench, job, name),
-        ),
-    ]
+    probing = {'knn': Score('1-NN'), 'svm': Score('linear SVM', published=svm)}
+    nearest = {'R@1': Score('class R@1'), 'mAP': Score('mAP')}
+    tasks = {
+        'probe': (title, probing, 30.0, _probe),
+        'few_shot': (f'{title}, few-shot', {setting: Score(setting) for setting in SETTINGS}, 10.0, _few_shot),
+        'retrieval': (f'{title}, shape to shape', nearest, 30.0, _retrieval),
+    }
+    made = []
+    for kind in kinds:
+        shown, scores, cost, run = tasks[kind]
+        made.append(Task(f'{kind}-{name}', shown, 'quick', scores, cost, partial(run, name=name), **data))
+    return made
 
 
 def _probe(bench: Bench, job: Job, name: str) -> dict[str, Any]:
@@ -105,8 +113,17 @@ def _few_shot(bench: Bench, job: Job, name: str) -> dict[str, Any]:
     rows = []
     for parts in bench.features_of(job, name, protocol.pooling):
         found = few_shot(*parts['train'], *parts['test'], protocol)
-        rows.append({setting: scores['svm'].mean for setting, scores in found.items()})
-    return {'scores': better(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
+        rows.append({setting: scores['svm'] for setting, scores in found.items()})
+    return {**over_folds(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
+
+
+def over_folds(rows: Sequence[Mapping[str, Spread]]) -> dict[str, dict[str, float]]:
+    """``scores`` and ``deviations`` of the variant of an encoder that is the best, setting by setting."""
+    best = better(rows)
+    return {
+        'scores': {setting: found.mean for setting, found in best.items()},
+        'deviations': {setting: found.std for setting, found in best.items()},
+    }
 
 
 def _retrieval(bench: Bench, job: Job, name: str) -> dict[str, Any]:
@@ -130,9 +147,9 @@ def pair_task(config: str, data: str, title: str) -> Task:
     """
     pairs = cache(lambda: Pairs(data, {}, 64))
     scores = {
-        'image to shape/R@5': 'image to shape R@5',
-        'shape to image/R@5': 'shape to image R@5',
-        'zero-shot/accuracy': 'class by pictures',
+        'image to shape/R@5': Score('image to shape R@5'),
+        'shape to image/R@5': Score('shape to image R@5'),
+        'zero-shot/accuracy': Score('class by pictures'),
     }
 
     def run(bench: Bench, job: Job) -> dict[str, Any]:
@@ -152,77 +169,3 @@ def pair_task(config: str, data: str, title: str) -> Task:
         }
 
     return Task('pairs-generated', f'{title}, with pictures', 'quick', scores, 60.0, run)
-
-
-def training_tasks() -> list[Task]:
-    """Heads that are trained on the encoder, on generated data."""
-    return [
-        _training(
-            'linear-generated',
-            'generated classes, linear head on the frozen encoder',
-            'quick',
-            'configs/classification/linear_synthetic.py',
-            {
-                'accuracy': ('accuracy', 'test/accuracy'),
-                'mean class accuracy': ('mean class', 'test/mean_class_accuracy'),
-            },
-            270,
-            45.0,
-        ),
-        _training(
-            'parts-generated',
-            'generated parts, head on the frozen encoder',
-            'quick',
-            'configs/part_segmentation/synthetic_frozen.py',
-            {'instance': ('instance mIoU', 'part/instance_miou'), 'class': ('class mIoU', 'part/class_miou')},
-            200,
-            60.0,
-        ),
-        _training(
-            'rooms-generated',
-            'generated rooms, head on the frozen encoder',
-            'full',
-            'configs/semantic_segmentation/synthetic_frozen.py',
-            {'miou': ('mIoU', 'semantic/miou'), 'accuracy': ('accuracy', 'semantic/accuracy')},
-            300,
-            400.0,
-            smoke=4,
-        ),
-        _training(
-            'finetune-generated',
-            'generated classes, fine-tuned',
-            'full',
-            'configs/classification/finetune_synthetic.py',
-            {
-                'accuracy': ('accuracy', 'test/accuracy'),
-                'mean class accuracy': ('mean class', 'test/mean_class_accuracy'),
-            },
-            810,
-            400.0,
-        ),
-    ]
-
-
-def _training(
-    name: str,
-    title: str,
-    suite: str,
-    config: str,
-    scores: Mapping[str, tuple[str, str]],
-    updates: int,
-    cost: float,
-    smoke: int = 54,
-) -> Task:
-    """A task that trains by a config for so many updates and scores the last one; ``smoke``: samples of a smoke run."""
-    keys = {score: logged for score, (_, logged) in scores.items()}
-
-    def train(bench: Bench, job: Job) -> dict[str, Any]:
-        count = 4 if bench.smoke else updates
-        options = [*schedule_options(load_config(ROOT / config), count)]
-        if bench.smoke:
-            options += [f'{part}_dataloader.dataset.size={smoke}' for part in ('train', 'val')]
-        result = bench.train(job, config, keys, options)
-        line = f'{config}, {count} updates, the last one scored; untrained batch statistics calibrated'
-        return {**result, 'protocol': line}
-
-    return Task(name, title, suite, {score: shown for score, (shown, _) in scores.items()}, cost, train)
