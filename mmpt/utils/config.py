@@ -54,8 +54,8 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         config = Config.fromfile(path)
     except Exception as error:
         raise ConfigError(f'Config {path} cannot be read: {type(error).__name__}: {error}') from error
-    # mmengine writes a config out six times at the start of a run, in lines that are indented already; yapf, which would
-    # wrap them anew, took a second each time. `fromfile` has an argument for this that it does not hand on.
+    # mmengine writes a config out six times at the start of a run, in lines that are indented already; wrapping them
+    # anew by yapf took a second each time. `fromfile` has an argument for this that it does not hand on.
     object.__setattr__(config, '_format_python_code', False)
     if options:
         check_options(config, options)

@@ -11,10 +11,10 @@ _NAMES = {'knn': '1-NN', 'svm': 'linear SVM'}
 _HEAD = """# Methods with equal budget
 
 {about} Every method is its laptop config with {minutes:g} minutes of training by {threads} threads of one machine
-({device}), one method after another; the number of updates comes from the median seconds of a short run of its own. One
-seed each. Controls are the same encoder untrained, three seeds, the better of raw and calibrated batch statistics;
-*gain* is over the mean of a row's own controls, *spread* their highest minus their lowest. A difference between rows
-that is smaller than a spread says nothing.
+({device}): as many updates as the median seconds of a short run of its own, alone on the cores, allow. One seed each.
+Controls are the same encoder untrained, three seeds, the better of raw and calibrated batch statistics; *gain* is over
+the mean of a row's own controls, *spread* their highest minus their lowest. A difference between rows that is smaller
+than a spread says nothing.
 
 ```bash
 {command}
@@ -84,7 +84,11 @@ def markdown(result: Mapping[str, Any]) -> str:
             f'| {row["method"]} | `{row["config"]}` | {row["iterations"]:,} | {row["samples"]:,} | '
             f'{row["samples_per_second"]:.0f} | {row["minutes"]:.1f} | {row["parameters"] / 1e6:.2f} M |'
         )
-    lines += ['', 'Minutes are those of the whole training process, start and last checkpoint included.', '']
+    lines += [
+        '',
+        'Minutes are updates times the seconds of one in the short run; start and checkpoints come on top.',
+        '',
+    ]
     for row in result['tokenizers']:
         lines += [
             f'Not counted for any method: the tokenizer `{row["config"]}`, {row["iterations"]:,} updates in '

@@ -244,11 +244,7 @@ def run_method(config: Path, tokenizers: dict[str, Any], args: argparse.Namespac
     if not known.get('trained'):
         minutes = iterations * known['seconds_per_update'] / 60
         print(f'   {iterations} updates of {known["seconds_per_update"]:.3f} s, {minutes:.1f} minutes', flush=True)
-        start = time.perf_counter()
-        try:
-            train(command, folder, iterations, args)
-        finally:
-            state.put(seconds=known.get('seconds', 0.0) + time.perf_counter() - start)
+        train(command, folder, iterations, args)
         state.put(trained=True)
     device = 'cuda' if args.device == 'auto' and torch.cuda.is_available() else 'cpu'
     checkpoint = last_checkpoint(folder)
@@ -267,7 +263,8 @@ def run_method(config: Path, tokenizers: dict[str, Any], args: argparse.Namespac
         'iterations': iterations,
         'samples': samples,
         'samples_per_second': cfg.train_dataloader.batch_size / known['seconds_per_update'],
-        'minutes': known['seconds'] / 60,
+        # By the clock of the short run: the training itself may have been interrupted, or shared the cores.
+        'minutes': iterations * known['seconds_per_update'] / 60,
         'parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
         'command': shlex.join(command),
         'scores': {
