@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import torch
 
@@ -39,10 +42,10 @@ def collect_env() -> dict[str, str]:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     env = {
-        'mmpt': f'{mmpt.__version__} ({os.path.dirname(mmpt.__file__)})',
+        'mmpt': f'{mmpt.__version__}{_commit()} ({os.path.dirname(mmpt.__file__)})',
         'python': sys.version.split()[0],
         'platform': platform.platform(),
-        'cpu': f'{cores} cores for this process, {torch.get_num_threads()} threads of torch',
+        'cpu': f'{_processor()}, {cores} cores for this process, {torch.get_num_threads()} threads of torch',
         'torch': f'{torch.__version__}, CUDA {torch.version.cuda}',
     }
     if torch.cuda.is_available():
@@ -55,6 +58,25 @@ def collect_env() -> dict[str, str]:
         env[name] = installed_version(name) or 'not installed'
     env['GLIBC_TUNABLES'] = os.environ.get('GLIBC_TUNABLES', 'not set (see tools/_cpu_env.sh)')
     return env
+
+
+def _commit() -> str:
+    """What a checkout is at, behind a dash, and ``-dirty`` where it holds changes; nothing for an installed package."""
+    root = Path(mmpt.__file__).parents[1]
+    if not (root / '.git').exists():
+        return ''
+    command = ['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*']
+    try:
+        return '-' + subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ''
+
+
+def _processor() -> str:
+    """Name and the widest vector instructions that torch uses: AVX-512 makes a step clearly faster."""
+    known = Path('/proc/cpuinfo')
+    name = re.search(r'^model name\s*:\s*(.+)$', known.read_text(), re.MULTILINE) if known.is_file() else None
+    return f'{name[1] if name else platform.machine()} with {torch.backends.cpu.get_cpu_capability()}'
 
 
 def _mmcv_ops() -> str:

@@ -1,3 +1,4 @@
+import re
 import runpy
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import warnings
 import pytest
 from _helpers import ROOT, environment
 
+import mmpt
 from mmpt.utils.versions import check_distributions
 
 GOOD = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'torch': '2.15.0+cpu'}
@@ -57,6 +59,23 @@ def test_collect_env(capsys):
     printed = capsys.readouterr().out
     for what in ('mmpt ', 'torch ', 'gpu', 'mmcv ops', 'onedl-mmengine'):
         assert f'\n{what}' in f'\n{printed}'
+
+
+def test_the_environment_names_the_commit_and_its_changes(tmp_path, monkeypatch):
+    from mmpt.utils.collect_env import collect_env  # above, runpy would warn of it
+
+    def git(*command):
+        subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b.c', *command], cwd=tmp_path, check=True)
+
+    monkeypatch.setattr(mmpt, '__file__', str(tmp_path / 'mmpt' / '__init__.py'))
+    assert collect_env()['mmpt'].startswith(f'{mmpt.__version__} (')
+    git('init', '-q')
+    git('commit', '-q', '--allow-empty', '-m', 'first')
+    (tmp_path / 'new').write_text('1')
+    git('add', 'new')
+    assert re.match(rf'{re.escape(mmpt.__version__)}-[0-9a-f]{{7,}}-dirty \(', collect_env()['mmpt'])
+    git('commit', '-q', '-m', 'second')
+    assert re.match(rf'{re.escape(mmpt.__version__)}-[0-9a-f]{{7,}} \(', collect_env()['mmpt'])
 
 
 def test_every_module_registers():

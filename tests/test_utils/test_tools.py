@@ -98,7 +98,7 @@ def test_commands_from_another_folder(tmp_path):
         'train_cfg.max_iters=7',
         cwd=tmp_path,
     )
-    assert 'max_iters=7' in done.stdout and "default_scope = 'mmpt'" in done.stdout
+    assert 'max_iters=7' in done.stdout and "default_scope='mmpt'" in done.stdout
     done = call('bash', ROOT / 'tools/dist_train.sh', cwd=tmp_path)
     assert done.returncode == 2 and 'dist_train.sh CONFIG PROCESSES' in done.stderr
 
