@@ -1,7 +1,8 @@
 """What an encoder is worth: every task that the data at hand allow, beside the same encoder before any training.
 
-    python tools/benchmark.py work_dirs/quickstart/pretrain/iter_600.pth --config configs/mmpt/quickstart_pretrain.py
+    python tools/benchmark.py work_dirs/quickstart/pretrain/iter_450.pth --config configs/mmpt/quickstart_pretrain.py
     python tools/benchmark.py CHECKPOINT --data both --npz shapes.npz --suite full
+    python tools/benchmark.py CHECKPOINT --data real                     every data set that lies below data/
     python tools/benchmark.py CHECKPOINT --tasks probe-generated few_shot-generated --seeds 0
     torchrun --nproc-per-node 4 tools/benchmark.py CHECKPOINT --launcher pytorch      four processes share the jobs
 

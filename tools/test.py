@@ -6,14 +6,17 @@ python tools/test.py configs/mmpt/pretrain_synthetic.py <checkpoint> --protocol 
 """
 
 import argparse
+from typing import Any
 
 from _cli import add_run_options, start
 
 
-def main(**args: object) -> None:
-    """Score."""
+def main(protocol: str | None = None, **args: Any) -> None:
+    """Score; a named protocol stands in place of what the config scores by."""
     from mmpt.engine.launch import test
 
+    if protocol is not None:
+        args['cfg_options'][f'{args["loop"]}_evaluator'] = [{'type': 'FeatureProbe', 'preset': protocol}]
     test(**args)
 
 

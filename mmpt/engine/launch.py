@@ -114,7 +114,6 @@ def test(
     launcher: str = 'none',
     trust_checkpoint: bool = False,
     loop: str = 'val',
-    protocol: str | None = None,
 ) -> dict[str, float]:
     """Score a checkpoint by the val protocol of a config, or by that of its test loop (voting, for example).
 
@@ -126,7 +125,6 @@ def test(
         launcher (str): ``none``, ``pytorch`` or ``slurm``.
         trust_checkpoint (bool): let the checkpoint run code.
         loop (str): ``val`` or ``test``.
-        protocol (str, optional): name of a protocol of kNN and SVM, in place of what the config scores by.
 
     Returns:
         dict[str, float]: the scores.
@@ -136,8 +134,6 @@ def test(
         cfg = _prepare(config, work_dir, cfg_options, launcher)
         if cfg.get(f'{loop}_dataloader') is None:
             raise ConfigError(f'{config} has no {loop}_dataloader, so there is no protocol to score a checkpoint by.')
-        if protocol is not None:
-            cfg[f'{loop}_evaluator'] = [{'type': 'FeatureProbe', 'preset': protocol}]
         loaded = load_checkpoint(checkpoint)
         # Nothing of the training is needed, and the averages are put in place here rather than by their hook.
         cfg.update(dict.fromkeys(('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'load_from')))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
         for path in args.npz:
             if not path.is_file():
                 raise ConfigError(f'--npz {path} is not there; it is an npz of labelled shapes (docs/data.md).')
+            if path.stem in (GENERATED, *REAL_SHAPES):
+                raise ConfigError(f'--npz {path} has the name of other data here; give the file another name.')
             bench.add_shapes(path.stem, lambda path=path: _npz(path, args.up_axis))
             tasks += array_tasks(path.stem, path.stem)
         for name, (_, config, options, _) in REAL_SHAPES.items():
@@ -84,28 +86,28 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
 
 def _reasons(tasks: Sequence[Task]) -> dict[str, str]:
     """Why tasks cannot be run: name -> what is the matter with the data of its config."""
-    opened: dict[str, str] = {}
+    problem, of_config = cache(_problem), cache(_data_sets)
     found = {}
     for task in tasks:
-        if not task.config:
-            continue
-        cfg = load_config(ROOT / task.config, parse_options(list(task.options)))
-        loaders = (cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test'))
-        for _, leaf in (found for loader in loaders if loader for found in leaves(loader['dataset'])):
-            if 'data_root' not in leaf:
-                continue
-            data = {key: value for key, value in leaf.items() if key != 'pipeline'}
-            key = json.dumps(data, sort_keys=True, default=str)
-            if key not in opened:
-                opened[key] = _problem(data)
-            if opened[key]:
-                found[task.name] = opened[key]
-                break
+        reasons = [reason for data in of_config(task.config, tuple(task.options)) if (reason := problem(data))]
+        if reasons:
+            found[task.name] = reasons[0]
     return found
 
 
-def _problem(data: dict[str, Any]) -> str:
+def _data_sets(config: str, options: Sequence[str]) -> list[str]:
+    """The data sets of a config that read files, as JSON, without what is done to their samples."""
+    if not config:
+        return []
+    cfg = load_config(ROOT / config, parse_options(list(options)))
+    loaders = [cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]
+    data = [leaf for loader in loaders if loader for _, leaf in leaves(loader['dataset']) if 'data_root' in leaf]
+    return [json.dumps({key: leaf[key] for key in sorted(leaf) if key != 'pipeline'}) for leaf in data]
+
+
+def _problem(data_set: str) -> str:
     """What keeps a data set from being opened; empty where nothing does."""
+    data = json.loads(data_set)
     if not Path(data['data_root']).is_dir():
         return f'{data["data_root"]} is not there (docs/datasets/README.md says what is expected)'
     try:
