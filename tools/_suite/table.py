@@ -11,8 +11,8 @@ from .trainings import few_shot_task, training
 
 __all__ = ['REAL_SHAPES', 'generated_tasks', 'real_tasks']
 
-#: labelled real shapes by name: title, config, options over it, tasks on their features. Few-shot draws 20 queries of
-#: every class, which ScanObjectNN does not have.
+#: labelled real shapes by name: title, config, options over it, tasks on their features. Few-shot is measured on
+#: ModelNet by custom.
 _ALL = ('probe', 'few_shot', 'retrieval')
 _VARIANTS = {'obj_bg': 'OBJ-BG', 'obj_only': 'OBJ-ONLY', 'pb_t50_rs': 'PB-T50-RS'}
 REAL_SHAPES: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
@@ -96,7 +96,7 @@ def _settings(published: str = '') -> dict[str, Score]:
 
 
 def generated_tasks() -> list[Task]:
-    """Tasks on generated data; one updated head each, small enough for a laptop."""
+    """Tasks on generated data, small enough for a laptop."""
     classes, few_shot = 'generated classes', 'configs/few_shot/synthetic.py'
     small = 'configs/{}/synthetic_small.py'
     return [
