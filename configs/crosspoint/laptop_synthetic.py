@@ -8,7 +8,7 @@
 _base_ = [
     '../_base_/models/crosspoint.py',
     '../_base_/datasets/quickstart.py',
-    '../_base_/schedules/quickstart_pretrain.py',
+    '../_base_/schedules/laptop_pretrain.py',
     '../_base_/augmentations.py',
     '../_base_/default_runtime.py',
 ]

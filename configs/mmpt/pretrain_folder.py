@@ -9,7 +9,7 @@
 _base_ = [
     '../_base_/models/mmpt_small.py',
     '../_base_/datasets/folder.py',
-    '../_base_/schedules/quickstart_pretrain.py',
+    '../_base_/schedules/laptop_pretrain.py',
     '../_base_/default_runtime.py',
 ]
 default_hooks = dict(checkpoint=dict(interval=300, max_keep_ckpts=1), logger=dict(interval=25))

@@ -12,4 +12,4 @@ _base_ = [
     '../_base_/schedules/quickstart_pretrain.py',
     '../_base_/default_runtime.py',
 ]
-default_hooks = dict(checkpoint=dict(interval=300, max_keep_ckpts=1), logger=dict(interval=25))
+default_hooks = dict(checkpoint=dict(interval=150, max_keep_ckpts=1), logger=dict(interval=25))

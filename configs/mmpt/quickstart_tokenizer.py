@@ -13,7 +13,7 @@ _base_ = [
 ]
 model = dict(
     num_groups=32,
-    codebook_start=350,
+    codebook_start=270,
     usage=dict(over='batch'),
     tokenizer=_base_.quickstart_tokenizer_sizes,
 )
@@ -23,4 +23,4 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-default_hooks = dict(checkpoint=dict(interval=1050, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=800, max_keep_ckpts=1))

@@ -20,7 +20,7 @@ model = dict(
             pooling=('max', 'mean'),
             hidden_dim=256,
             out_dim=128,
-            queue_size=1024,  # 16384 would take 256 of the 600 updates to fill
+            queue_size=1024,  # 16384 would take 256 of the 450 updates to fill
             momentum=0.99,
         ),
     ),

@@ -9,7 +9,7 @@
 _base_ = [
     '../_base_/models/recon_stand_in.py',
     '../_base_/datasets/quickstart.py',
-    '../_base_/schedules/quickstart_pretrain.py',
+    '../_base_/schedules/laptop_pretrain.py',
     '../_base_/default_runtime.py',
 ]
 dim = 128

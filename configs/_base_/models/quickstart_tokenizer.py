@@ -15,7 +15,7 @@ quickstart_tokenizer_sizes = dict(
 )
 quickstart_tokenizer = dict(
     group_size=32,
-    checkpoint='work_dirs/mmpt/quickstart_tokenizer/iter_1050.pth',
+    checkpoint='work_dirs/mmpt/quickstart_tokenizer/iter_800.pth',
     made_by='configs/mmpt/quickstart_tokenizer.py',
     **quickstart_tokenizer_sizes,
 )

@@ -1,5 +1,5 @@
-# 1,050 updates of 16 clouds: 350 with the patches' own features, then through codes whose temperature falls.
-max_iters = 1050
+# 800 updates of 16 clouds: 270 with the patches' own features, then through codes whose temperature falls.
+max_iters = 800
 
 optim_wrapper = dict(
     type='GuardedOptimWrapper',
@@ -17,8 +17,8 @@ custom_hooks = [
     dict(
         type='ValueScheduleHook',
         schedules=dict(
-            temperature=dict(kind='cosine', start=1.0, end=0.0625, iters=750),
-            usage_weight=dict(kind='cosine', start=0.0, end=0.002, begin=70, iters=210),
+            temperature=dict(kind='cosine', start=1.0, end=0.0625, iters=570),
+            usage_weight=dict(kind='cosine', start=0.0, end=0.002, begin=50, iters=160),
         ),
     ),
 ]
