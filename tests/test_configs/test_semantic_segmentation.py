@@ -25,12 +25,20 @@ def test_the_protocol_is_that_of_the_page(config):
     assert cfg.optim_wrapper.get('accumulative_counts', 1) == 1 and 'save_best' not in cfg.default_hooks.checkpoint
     crop = cfg.train_dataloader.dataset.pipeline[0]
     whole = cfg.model.whole_room
-    assert crop.type == 'CropBlock' and cfg.train_dataloader.dataset.split != cfg.val_dataloader.dataset.split
+    train, val = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
+    assert crop.type == 'CropBlock' and (train.split == val.split) == ('overfit' in config)
     if config == BLOCKS:
         assert whole is None and cfg.val_dataloader.dataset.pipeline[0] == crop
     else:
         assert (whole['size'], whole['num_points']) == (crop['size'], crop['num_points'])
         assert [step.type for step in cfg.val_dataloader.dataset.pipeline] == ['PackInputs']
+
+
+def test_what_is_learnt_by_heart_is_what_is_scored():
+    cfg = load_config(ROOT / 'configs/semantic_segmentation/overfit_synthetic.py')
+    train, val = (dict(loader.dataset) for loader in (cfg.train_dataloader, cfg.val_dataloader))
+    # Trained on blocks, scored on whole rooms.
+    assert train.pop('pipeline') != val.pop('pipeline') and train == val and train['size'] == 16
 
 
 def test_every_point_of_the_rooms_of_area_5_is_scored(trained, workplace, monkeypatch):
