@@ -113,9 +113,14 @@ def test_results_of_another_checkpoint_are_not_mixed_in(tool, place):
     checkpoint = torch.load(place / 'pretrain.pth')
     checkpoint['state_dict']['encoder.norm.weight'] += 1
     torch.save(checkpoint, place / 'pretrain.pth')
+    # A training that is done would go on where it stopped, and be taken for one of the new checkpoint.
+    done = place / 'out' / 'runs' / 'linear-generated-checkpoint-0' / 'run'
+    done.mkdir(parents=True)
     with pytest.raises(ConfigError, match='--fresh'):
         run(tool, place, *ARRAYS, '--seeds', '0')
+    assert done.is_dir()
     run(tool, place, *ARRAYS, '--seeds', '0', '--fresh')
+    assert not done.exists()
 
 
 def test_a_failed_job_is_named_and_the_others_go_on(tool, place, monkeypatch, capsys):
@@ -137,11 +142,17 @@ def test_a_failed_job_is_named_and_the_others_go_on(tool, place, monkeypatch, ca
     assert result['failed'] == ['probe-generated, random, seed 0: ValueError: no memory left']
 
 
-def test_bad_input_is_one_sentence(tool, place):
+def test_bad_input_is_one_sentence(tool, place, monkeypatch):
     with pytest.raises(ConfigError, match='nonsense is none of those that can be run here: .*probe-generated'):
         run(tool, place, '--tasks', 'nonsense')
     with pytest.raises(ConfigError, match=r'--npz .*shapes\.npz is not there'):
         run(tool, place, '--data', 'real', '--npz', str(place / 'shapes.npz'))
+    (place / 'modelnet40.npz').touch()
+    with pytest.raises(ConfigError, match=r'modelnet40\.npz has the name of other data here'):
+        run(tool, place, '--data', 'real', '--npz', str(place / 'modelnet40.npz'))
+    monkeypatch.chdir(place)
+    with pytest.raises(ConfigError, match='completion-pcn cannot be run: data/PCN is not there'):
+        run(tool, place, '--data', 'real', '--tasks', 'completion-pcn')
     with pytest.raises(ConfigError, match='nothing to run'):
         run(tool, place, '--data', 'real')
     (place / 'pretrain.pth').write_bytes((place / 'pretrain.pth').read_bytes()[:500])
