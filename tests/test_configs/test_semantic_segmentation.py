@@ -30,7 +30,9 @@ def test_the_protocol_is_that_of_the_page(config):
     if config == BLOCKS:
         assert whole is None and cfg.val_dataloader.dataset.pipeline[0] == crop
     else:
-        assert (whole['size'], whole['num_points']) == (crop['size'], crop['num_points'])
+        assert whole['num_points'] == crop['num_points']
+        # What is learnt by heart is whole rooms around any of their points.
+        assert whole['size'] == crop['size'] or 'overfit' in config
         assert [step.type for step in cfg.val_dataloader.dataset.pipeline] == ['PackInputs']
 
 
