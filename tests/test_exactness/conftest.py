@@ -25,7 +25,7 @@ def one_thread():
 
 @pytest.fixture(autouse=True, scope='session')
 def plain_configs():
-    """mmengine formats the text of a config for every log and checkpoint, which takes longer than these runs."""
+    """A config that a test puts together is wrapped by yapf when it is written, which takes longer than these runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **kwargs: (text, False))
         yield

@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmpt.models.layers import norm
 
-STEPS = 8
+STEPS = 5
 HERE = Path(__file__).parent
 
 

@@ -11,7 +11,7 @@ from _helpers import assert_same, load, logged, run_train
 from _small import small_config
 from mmengine.config import Config
 
-STEPS = 8
+STEPS = 5
 
 
 @pytest.mark.slow

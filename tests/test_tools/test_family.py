@@ -102,8 +102,8 @@ def test_the_schedule_keeps_its_shares(tool):
     cfg = load_config(ROOT / 'configs/mmpt/quickstart_pretrain.py')
     options = dict(option.split('=') for option in tool.schedule_options(cfg, 1800))
     assert options['train_cfg.max_iters'] == options['param_scheduler.1.end'] == '1800'
-    assert options['param_scheduler.0.end'] == options['param_scheduler.1.begin'] == '150'
-    assert options['custom_hooks.1.interval'] == '900'
+    assert options['param_scheduler.0.end'] == options['param_scheduler.1.begin'] == '200'
+    assert options['custom_hooks.1.interval'] == '600'
     tiny = dict(option.split('=') for option in tool.schedule_options(cfg, 1))
     assert int(tiny['param_scheduler.0.end']) > int(tiny['param_scheduler.0.begin'])
 
