@@ -38,4 +38,7 @@ def spread(values: Iterable[float]) -> Spread:
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f'A spread needs at least one value, all finite; it got {array.tolist()}.')
     std = float(array.std(ddof=1)) if array.size > 1 else 0.0
-    return Spread(float(array.mean()), float(array.min()), float(array.max()), std, int(array.size))
+    lowest, highest = float(array.min()), float(array.max())
+    # The mean of equal values may round to one beside them.
+    mean = min(max(float(array.mean()), lowest), highest)
+    return Spread(mean, lowest, highest, std, int(array.size))
