@@ -1,7 +1,7 @@
 # MMPT small enough for a laptop: three tasks on generated shapes with rendered images, 32 patches of 32 points, a
 # transformer of 4 blocks. Both views of the contrast are halves of the patches: the visible ones and the hidden ones.
 #
-# Hardware and time: 2 CPU cores, about five minutes.
+# Hardware and time: 2 CPU cores, five and a half minutes without AVX-512.
 # Figure to expect: see the table in README; `tools/quickstart.sh` makes it.
 # First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
 #

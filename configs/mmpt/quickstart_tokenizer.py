@@ -1,6 +1,6 @@
 # The small tokenizer of the quick start: 512 ids for patches of 32 points, trained on generated shapes.
 #
-# Hardware and time: 2 CPU cores, about a minute and a half after the shapes are made.
+# Hardware and time: 2 CPU cores, three and a half minutes without AVX-512, after the shapes are made.
 # Figure to expect: see the table in README; `tools/quickstart.sh` makes it.
 #
 #   python tools/train.py configs/mmpt/quickstart_tokenizer.py
