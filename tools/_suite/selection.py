@@ -80,7 +80,7 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
         skipped.append(f'{", ".join(name for name in reasons if reasons[name] == reason)}: {reason}.')
     chosen = [task for task in there if not args.tasks or task.name in args.tasks]
     if not chosen:
-        raise ConfigError('There is nothing to run: give --npz, or --data generated.')
+        raise ConfigError(f'There is nothing to run: give --npz, or --data generated. Left out: {" ".join(skipped)}')
     return chosen, skipped
 
 
