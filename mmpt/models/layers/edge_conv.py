@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .neighbour_max import neighbour_max
 from .norm import BatchNorm, Moments
 
 __all__ = ['EdgeConv']
@@ -53,8 +54,7 @@ class EdgeConv(nn.Module):
                 _moments(of_neighbour, of_self, index) if self.norm.training else None
             )
             sign = torch.where(scale.detach() < 0, -1.0, 1.0).to(scale.dtype)
-            # The bag reads rows where they lie and keeps which one was the largest for the way back.
-            largest = sign * F.embedding_bag(index, sign * of_neighbour, mode='max')
+            largest = sign * neighbour_max(sign * of_neighbour, index)
             return F.leaky_relu((largest + of_self) * scale + shift, 0.2).view(batch, num, -1)
 
 
