@@ -41,6 +41,9 @@ _MODEL = {
     'num_queries': 8,
     'global_dim': 16,
     'fold_dim': 16,
+    'inner_dim': 16,
+    'graph_dim': 16,
+    'last_dim': 16,
 }
 #: likewise in the data.
 _DATA = {
@@ -108,6 +111,8 @@ def small_config(config, folder, train_another):
     cfg = load_config(ROOT / config)
     plain = cfg.to_dict()
     _shrink(plain['model'], _MODEL)
+    if plain['model'].get('head', {}).get('type') == 'GraphSegmentationHead':
+        plain['model']['encoder']['depth'] = 3  # it reads three blocks
     for part in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         _shrink(plain.get(part), _DATA)
     cfg.merge_from_dict({key: plain[key] for key in plain if key.endswith('dataloader') or key == 'model'})

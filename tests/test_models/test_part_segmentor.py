@@ -76,8 +76,8 @@ def plain(head, places, points, category):
                 weight = 1 / (distance[near] + 1e-8)
                 rows[b, n] = (features[b, near] * (weight / weight.sum())[:, None]).sum(0)
         carried.append(rows)
-    x = head.carry(torch.cat([*carried, points], dim=-1)).flatten(0, 1)
-    x = head.local(x).view(batch, num, -1)
+    x = head.points.carry(torch.cat([*carried, points], dim=-1)).flatten(0, 1)
+    x = head.points.local(x).view(batch, num, -1)
     parts = [features.max(1).values for features, _ in places] + [features.mean(1) for features, _ in places]
     if category is not None:
         parts.append(head.category(torch.eye(3, dtype=points.dtype)[category]))
@@ -155,6 +155,17 @@ def test_every_parameter_learns_and_a_frozen_encoder_does_not(build, kind):
         model({'points': clouds()}, samples(), mode='loss')['loss'].backward()
         assert all(parameter.grad is not None for parameter in model.head.parameters())
         assert all((parameter.grad is None) is frozen for parameter in model.encoder.parameters())
+
+
+def test_it_learns_with_the_head_of_point_bert_and_its_norms_have_one_momentum(build):
+    head = {'type': 'GraphSegmentationHead', 'centers': (7, 11), 'inner_dim': 20, 'graph_dim': 12, 'last_dim': 10}
+    model = build({**MODEL, 'encoder': {**ENCODER, 'cls_token': True}, 'head': head}).train()
+    model.norm_momentum = 0.03
+    assert {module.momentum for module in model.modules() if isinstance(module, nn.BatchNorm1d)} == {0.03}
+    model({'points': clouds()}, samples(), mode='loss')['loss'].backward()
+    assert all(bool(p.grad.any()) for p in model.head.parameters() if p.dim() > 1)
+    # The class token is not read by the head, but by the blocks before the last one.
+    assert bool(model.encoder.cls_token.grad.any())
 
 
 @pytest.mark.parametrize('kind', OTHERS)

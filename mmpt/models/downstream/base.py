@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmpt.registry import ENCODERS, MODELS
 from mmpt.structures import PointDataSample
@@ -42,7 +43,10 @@ class DownstreamModel(BaseModel):
     Attributes:
         encoder_cfg (dict): builds the encoder anew; goes into every checkpoint.
         pretrained_meta (dict): ``meta`` of the checkpoint, for what is said about its data; empty without one.
+        scheduled (tuple[str, ...]): ``norm_momentum``, which ``ValueScheduleHook`` may set.
     """
+
+    scheduled = ('norm_momentum',)
 
     def __init__(
         self,
@@ -89,6 +93,17 @@ class DownstreamModel(BaseModel):
         self.encoder.load_state_dict({key: state[key] for key in match.matched}, strict=False)
         which = 'moving averages' if averaged else 'plain weights'
         print_log(f'{type(self.encoder).__name__} from {self.checkpoint} ({which}): {match}.', logger='current')
+
+    @property
+    def norm_momentum(self) -> float:
+        """The share that a batch has in the running statistics of the batch norms; all of them have the same."""
+        return next(module.momentum for module in self.modules() if isinstance(module, _BatchNorm))
+
+    @norm_momentum.setter
+    def norm_momentum(self, value: float) -> None:
+        for module in self.modules():
+            if isinstance(module, _BatchNorm):
+                module.momentum = value
 
     def train(self, mode: bool = True) -> DownstreamModel:
         """Training mode for all but a frozen encoder."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmpt.models.heads import CompletionHead
 from mmpt.models.losses import ChamferLoss
@@ -33,12 +32,7 @@ class CompletionModel(DownstreamModel):
         head (dict | None): sizes of :class:`CompletionHead <mmpt.models.heads.CompletionHead>`: ``global_dim``,
             ``dim``, ``depth``, ``num_heads``, ``fold_side``, ``fold_dim``.
         **kwargs (Any): ``checkpoint``, ``task_encoder``, ``frozen``, ``data_preprocessor`` of the base class.
-
-    Attributes:
-        scheduled (tuple[str, ...]): ``norm_momentum``, which ``ValueScheduleHook`` may set.
     """
-
-    scheduled = ('norm_momentum',)
 
     def __init__(
         self,
@@ -51,17 +45,6 @@ class CompletionModel(DownstreamModel):
         self.num_queries = num_queries
         self.head = CompletionHead(self.encoder.dim, num_queries, **(head or {}))
         self.loss = ChamferLoss('l1')
-
-    @property
-    def norm_momentum(self) -> float:
-        """The share that a batch has in the running statistics of the batch norms; all of them have the same."""
-        return self.head.fold.first.between[0].momentum
-
-    @norm_momentum.setter
-    def norm_momentum(self, value: float) -> None:
-        for module in self.modules():
-            if isinstance(module, _BatchNorm):
-                module.momentum = value
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: list[PointDataSample] | None = None, mode: str = 'tensor'

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmpt.models.heads import SegmentationHead
-from mmpt.registry import MODELS
+from mmpt.registry import HEADS, MODELS
 from mmpt.structures import PointDataSample
 
 from .base import DownstreamModel
@@ -20,7 +19,7 @@ __all__ = ['PartSegmentor']
 
 @MODELS.register_module()
 class PartSegmentor(DownstreamModel):
-    """The encoder of the pre-training and Point-MAE's head for parts (METHODS 5.5).
+    """The encoder of the pre-training and a head for parts, Point-MAE's or another (METHODS 5.5).
 
     The class of a shape is known, in training and in testing, as is the custom on ShapeNetPart. Training decides among
     the parts of all classes, a prediction is one of the parts of the class.
@@ -31,8 +30,8 @@ class PartSegmentor(DownstreamModel):
         levels (int): blocks whose tokens are read, evenly spaced, the last one included. An encoder without blocks of
             one width gives what it has: the tokens of its points (DGCNN, PointNet), or of the scales that its own
             ``levels`` name (Point-M2AE).
-        head (dict | None): sizes of :class:`SegmentationHead <mmpt.models.heads.SegmentationHead>`: ``category_dim``,
-            ``point_dims``, ``dims``, ``dropout``; Point-MAE's where not given.
+        head (dict | None): from HEADS, Point-MAE's ``SegmentationHead`` where no type is given, or Point-BERT's
+            ``GraphSegmentationHead``, and their sizes: the papers' where not given.
         **kwargs (Any): ``checkpoint``, ``task_encoder``, ``frozen``, ``data_preprocessor`` of the base class.
     """
 
@@ -49,7 +48,8 @@ class PartSegmentor(DownstreamModel):
         if hasattr(self.encoder, 'spread_levels'):
             self.encoder.spread_levels(levels)
         in_dim = getattr(self.encoder, 'places_dim', self.encoder.dim)
-        self.head = SegmentationHead(in_dim, sum(self.parts), categories=len(self.parts), **(head or {}))
+        sizes = {'in_dim': in_dim, 'num_classes': sum(self.parts), 'categories': len(self.parts)}
+        self.head = HEADS.build({'type': 'SegmentationHead', **sizes, **(head or {})})
         counts = torch.tensor(self.parts)
         starts = counts.cumsum(0) - counts
         number = torch.arange(sum(self.parts))

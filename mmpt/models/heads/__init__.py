@@ -6,6 +6,7 @@ from .caption_contrast import CaptionContrastHead
 from .completion import CompletionHead
 from .detection import DetectionHead
 from .distillation import DistillationHead
+from .graph_segmentation import GraphSegmentationHead
 from .momentum_contrast import MomentumContrastHead
 from .multi_modal_contrast import MultiModalContrastHead
 from .point_reconstruction import PointReconstructionHead
@@ -18,6 +19,7 @@ __all__ = [
     'CaptionContrastHead',
     'DetectionHead',
     'DistillationHead',
+    'GraphSegmentationHead',
     'Head',
     'MomentumContrastHead',
     'MultiModalContrastHead',

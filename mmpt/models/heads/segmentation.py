@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmpt.models.layers import BatchNorm
-from mmpt.ops import three_interpolate
+from mmpt.models.layers import BatchNorm, PointPropagation
+from mmpt.registry import HEADS
 from mmpt.structures import Tokens
 
 __all__ = ['SegmentationHead']
 
 
+@HEADS.register_module()
 class SegmentationHead(nn.Module):
     """Point-MAE's head for segmentation (arXiv 2203.06604; METHODS 5.5).
 
@@ -20,8 +21,7 @@ class SegmentationHead(nn.Module):
     two layers; beside that stand maximum and mean over all tokens and, where the class of the shape is known, an
     embedding of it; a perceptron of three layers answers.
 
-    What is linear is done where there is least to do, which changes no result: the first layer runs on tokens before
-    they are carried to the points, and what the perceptron's first layer makes of the whole cloud is made once a cloud.
+    What the perceptron's first layer makes of the whole cloud is made once a cloud, which changes no result.
 
     Args:
         in_dim (int): channels of ``Tokens.places()``, all together: ``places_dim`` of the encoder, or its ``dim``.
@@ -51,13 +51,9 @@ class SegmentationHead(nn.Module):
             embedding = nn.Linear(categories, category_dim, bias=False)
             self.category = nn.Sequential(embedding, BatchNorm(category_dim), nn.LeakyReLU(0.2, inplace=True))
             cloud_dim += category_dim
-        inner, outer = point_dims
-        self.carry = nn.Linear(in_dim + 3, inner)
-        self.local = nn.Sequential(
-            BatchNorm(inner), nn.ReLU(inplace=True), nn.Linear(inner, outer), BatchNorm(outer), nn.ReLU(inplace=True)
-        )
+        self.points = PointPropagation(in_dim, 3, point_dims)
         first, second = dims
-        self.join = nn.Linear(outer + cloud_dim, first)
+        self.join = nn.Linear(point_dims[1] + cloud_dim, first)
         self.classify = nn.Sequential(
             BatchNorm(first),
             nn.ReLU(inplace=True),
@@ -81,24 +77,11 @@ class SegmentationHead(nn.Module):
         """
         batch, num = points.shape[:2]
         places = tokens.places()
-        rows = self.local(self._carried(places, points).flatten(0, 1))
+        rows = self.points(places, points, points).flatten(0, 1)
         whole = self._of_cloud(places, category)
         own, shared = self.join.weight.split([rows.shape[1], whole.shape[1]], dim=1)
         joined = F.linear(rows, own).view(batch, num, -1) + F.linear(whole, shared, self.join.bias).unsqueeze(1)
         return self.classify(joined.flatten(0, 1)).view(batch, num, -1)
-
-    def _carried(self, places: list[tuple[Tensor, Tensor]], points: Tensor) -> Tensor:
-        """(B, N, inner): the first layer on [interpolated tokens ; xyz], whose concatenation is never built."""
-        *parts, of_xyz = self.carry.weight.split([*(features.shape[-1] for features, _ in places), 3], dim=1)
-        with torch.autocast(points.device.type, enabled=False):  # bfloat16 keeps 8 bits of a coordinate
-            x = F.linear(points.to(of_xyz.dtype), of_xyz, self.carry.bias)
-        for (features, centers), weight in zip(places, parts):
-            mixed = F.linear(features, weight)
-            # Where points are the tokens, each has its own.
-            if not torch.equal(centers, points):
-                mixed = three_interpolate(mixed, centers, points, min(3, centers.shape[1]))
-            x = x + mixed
-        return x
 
     def _of_cloud(self, places: list[tuple[Tensor, Tensor]], category: Tensor | None) -> Tensor:
         """(B, D): maximum and mean over the tokens of every place, and the class."""

@@ -13,14 +13,14 @@ from .distributed import (
 from .draws import StepDraws
 from .edge_conv import EdgeConv
 from .folding import Folding
-from .graph import CentreGraphNet
+from .graph import CentreGraphNet, NodeEdgeConv
 from .grouping import group_points
 from .linear_max import linear_max
 from .norm import BatchNorm, Moments, synchronise_batch_norms
 from .patch_embed import PatchEmbed
 from .pooling import pool_tokens
 from .position import PositionEmbed
-from .propagation import FeaturePropagation
+from .propagation import FeaturePropagation, PointPropagation
 from .scales import back_project, finer_scale
 from .selection import padded_index, repeated_index, select_hidden
 
@@ -33,7 +33,9 @@ __all__ = [
     'FeaturePropagation',
     'Folding',
     'Moments',
+    'NodeEdgeConv',
     'PatchEmbed',
+    'PointPropagation',
     'PositionedBlocks',
     'StepDraws',
     'all_reduce_sum',

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmpt.ops import gather, knn
 
-__all__ = ['CentreGraphNet']
+__all__ = ['CentreGraphNet', 'NodeEdgeConv']
 
 
 class _ChannelGroupNorm(nn.GroupNorm):
@@ -23,10 +23,15 @@ class _ChannelGroupNorm(nn.GroupNorm):
             return torch.addcmul(self.bias, normed, self.weight)
 
 
-class _EdgeConv(nn.Module):
+class NodeEdgeConv(nn.Module):
     """Linear on [neighbour - self ; self], group norm, leaky ReLU, maximum over neighbours (DGCNN, 1801.07829).
 
-    ``W [n - s ; s] = W1 n + (W2 - W1) s``: both products run over the G nodes, not over their edges.
+    ``W [n - s ; s] = W1 n + (W2 - W1) s``: both products run over the nodes, not over their edges.
+
+    Args:
+        in_dim (int): channels coming in.
+        out_dim (int): channels going out.
+        offsets (bool): edges also read where the neighbour lies.
     """
 
     def __init__(self, in_dim: int, out_dim: int, offsets: bool = False) -> None:
@@ -35,10 +40,24 @@ class _EdgeConv(nn.Module):
         self.offset = nn.Linear(3, out_dim, bias=False) if offsets else None
         self.norm = _ChannelGroupNorm(4, out_dim)
 
-    def forward(self, x: Tensor, neighbours: Tensor, offsets: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, neighbours: Tensor, offsets: Tensor | None = None, source: Tensor | None = None
+    ) -> Tensor:
+        """Convolve.
+
+        Args:
+            x (Tensor): (B, G, in_dim) features of the nodes.
+            neighbours (Tensor): (B, G, k) int64 into the source.
+            offsets (Tensor | None): (B, G, k, 3), with ``offsets``.
+            source (Tensor | None): (B, M, in_dim) features of the neighbours; the nodes themselves by default.
+
+        Returns:
+            Tensor: (B, G, out_dim).
+        """
         batch, groups, k = neighbours.shape
         to_neighbour, to_self = self.linear.weight.chunk(2, dim=1)
-        edges = gather(F.linear(x, to_neighbour), neighbours) + F.linear(x, to_self - to_neighbour).unsqueeze(2)
+        of_neighbour = F.linear(x if source is None else source, to_neighbour)
+        edges = gather(of_neighbour, neighbours) + F.linear(x, to_self - to_neighbour).unsqueeze(2)
         if self.offset is not None:
             edges = edges + self.offset(offsets)
         edges = F.leaky_relu(self.norm(edges.flatten(1, 2)), 0.2)
@@ -70,7 +89,7 @@ class CentreGraphNet(nn.Module):
         super().__init__()
         self.k, self.offsets = k, offsets
         self.inlet = nn.Linear(in_dim, widths[0])
-        self.convs = nn.ModuleList(_EdgeConv(a, b, offsets) for a, b in zip(widths[:-1], widths[1:]))
+        self.convs = nn.ModuleList(NodeEdgeConv(a, b, offsets) for a, b in zip(widths[:-1], widths[1:]))
         self.outlet = nn.Linear(sum(widths[1:]), out_dim, bias=False)
         self.outlet_norm = _ChannelGroupNorm(4, out_dim)
 

@@ -10,7 +10,7 @@ from mmpt.ops import three_interpolate
 
 from .norm import BatchNorm
 
-__all__ = ['FeaturePropagation']
+__all__ = ['FeaturePropagation', 'PointPropagation']
 
 
 class _Residual(nn.Module):
@@ -61,3 +61,48 @@ class FeaturePropagation(nn.Module):
         for block in self.blocks:
             rows = block(rows)
         return rows.view(*fine.shape[:2], -1)
+
+
+class PointPropagation(nn.Module):
+    """Carry tokens to points, put them beside what the points have, and two layers with batch norm and ReLU.
+
+    A point reads the tokens of its three nearest centres, weighted by one over the squared distance. The first layer
+    runs on the tokens before they are carried, which changes no result, and no concatenation is built.
+
+    Args:
+        in_dim (int): channels of the tokens, of all places together.
+        own_dim (int): channels that the points have.
+        dims (tuple[int, int]): of the two layers.
+    """
+
+    def __init__(self, in_dim: int, own_dim: int, dims: tuple[int, int]) -> None:
+        super().__init__()
+        inner, outer = dims
+        self.own_dim = own_dim
+        self.carry = nn.Linear(in_dim + own_dim, inner)
+        self.local = nn.Sequential(
+            BatchNorm(inner), nn.ReLU(inplace=True), nn.Linear(inner, outer), BatchNorm(outer), nn.ReLU(inplace=True)
+        )
+
+    def forward(self, places: list[tuple[Tensor, Tensor]], points: Tensor, own: Tensor) -> Tensor:
+        """Carry.
+
+        Args:
+            places (list[tuple[Tensor, Tensor]]): (B, V, C) tokens and their (B, V, 3) centres.
+            points (Tensor): (B, N, 3) in the frame of the centres.
+            own (Tensor): (B, N, own_dim) of the points: coordinates, or what small numbers stand beside them. Read in
+                float32 under autocast, as bfloat16 keeps 8 bits of a coordinate.
+
+        Returns:
+            Tensor: (B, N, dims[1]).
+        """
+        *parts, of_own = self.carry.weight.split([*(features.shape[-1] for features, _ in places), self.own_dim], dim=1)
+        with torch.autocast(points.device.type, enabled=False):
+            x = F.linear(own.to(of_own.dtype), of_own, self.carry.bias)
+        for (features, centers), weight in zip(places, parts):
+            mixed = F.linear(features, weight)
+            # Where points are the tokens, each has its own.
+            if not torch.equal(centers, points):
+                mixed = three_interpolate(mixed, centers, points, min(3, centers.shape[1]))
+            x = x + mixed
+        return self.local(x.flatten(0, 1)).unflatten(0, x.shape[:2])
