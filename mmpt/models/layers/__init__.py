@@ -12,7 +12,7 @@ from .distributed import (
 )
 from .draws import StepDraws
 from .edge_conv import EdgeConv
-from .folding import Folding
+from .folding import Folding, normed_fold
 from .graph import CentreGraphNet, NodeEdgeConv
 from .grouping import group_points
 from .linear_max import linear_max
@@ -47,6 +47,7 @@ __all__ = [
     'init_xavier',
     'linear_max',
     'padded_index',
+    'normed_fold',
     'pool_tokens',
     'PositionEmbed',
     'rank_and_world',

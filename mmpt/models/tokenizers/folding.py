@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmpt.models.layers import BatchNorm
+from mmpt.models.layers import BatchNorm, normed_fold
 
 __all__ = ['FoldingDecoder']
 
@@ -14,8 +14,8 @@ __all__ = ['FoldingDecoder']
 class FoldingDecoder(nn.Module):
     """Coarse points by a perceptron, then a small square folded at each (FoldingNet 1712.07262, PCN; Point-BERT).
 
-    The perceptron of the fold reads [feature ; grid ; coarse point]; its first layer is applied to the three parts
-    apart and added, so that the feature's part runs once a patch.
+    The perceptron of the fold reads [feature ; grid ; coarse point]; its first layer is applied to the feature and to
+    its place apart and added, so that the feature's part runs once a patch.
 
     Args:
         dim (int): channels of a code's feature.
@@ -51,13 +51,10 @@ class FoldingDecoder(nn.Module):
         hidden = self.coarse[:-1](features)
         with torch.autocast(features.device.type, enabled=False):  # coordinates are float32
             coarse = self.coarse[-1](hidden.float()).view(rows, self.num_coarse, 3)
-        per_patch, per_grid, per_coarse = self.fold1.weight.split([features.shape[1], 2, 3], dim=1)
-        x = (
-            F.linear(features, per_patch, self.fold1.bias)[:, None, None]
-            + F.linear(self.grid, per_grid)
-            + F.linear(coarse, per_coarse).unsqueeze(2)
-        )
-        x = F.relu(self.norm1(x.flatten(0, 2)), inplace=True)
+        per_patch, per_place = self.fold1.weight.split([features.shape[1], 5], dim=1)
+        grid = self.grid.expand(rows, self.num_coarse, 4, 2)
+        places = torch.cat([grid, coarse.unsqueeze(2).expand(-1, -1, 4, -1)], dim=3).flatten(1, 2)
+        x = normed_fold(F.linear(features, per_patch, self.fold1.bias), places, per_place, self.norm1).flatten(0, 1)
         x = F.relu(self.norm2(self.fold2(x)), inplace=True)
         with torch.autocast(features.device.type, enabled=False):
             fine = self.fold3(x.float()).view(rows, self.num_coarse, 4, 3) + coarse.unsqueeze(2)
