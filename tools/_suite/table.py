@@ -199,6 +199,9 @@ def real_tasks() -> list[Task]:
             cost=20_000,
         ),
         training('parts-shapenet_part', 'ShapeNetPart', f'{parts}shapenet_part.py', _parts(*part_figures)),
+        training(
+            'parts-shapenet_part_graph', "ShapeNetPart, Point-BERT's head", f'{parts}shapenet_part_graph.py', _parts()
+        ),
         training('parts-shapenet_part_h5', 'ShapeNetPart, h5 files', f'{parts}shapenet_part_h5.py', _parts()),
         training('rooms-s3dis', 'S3DIS Area 5, whole rooms', f'{rooms}s3dis.py', _rooms(PUBLISHED['S3DIS, rooms'])),
         training(
