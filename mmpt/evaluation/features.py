@@ -113,8 +113,10 @@ class _Merged:
         self.mean: Tensor | None = None
         self.squares: Tensor | None = None
 
-    def after_forward(self, norm: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        count = inputs[0].numel() // norm.running_mean.numel()
+    def after_forward(self, norm: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        # A norm of rows that are never built (BatchNorm.scale_and_shift) is told how many they are.
+        rows = inputs[0]
+        count = rows.numel() // norm.running_mean.numel() if isinstance(rows, Tensor) else rows.count
         mean = norm.running_mean.double()
         squares = norm.running_var.double() * (count - 1)
         if self.mean is None or self.squares is None:

@@ -5,6 +5,7 @@ from torch import nn
 
 from mmpt.evaluation import Protocol, calibrate_batchnorm, control_spread, extract_features, random_controls
 from mmpt.evaluation import score_encoder as score
+from mmpt.models.encoders import DGCNN
 from mmpt.structures import Tokens
 
 
@@ -62,6 +63,24 @@ def test_calibration_gives_the_exact_mean_and_variance(batch_size):
     rows = encoder.first(torch.from_numpy(points)).flatten(0, 1).detach().double()
     torch.testing.assert_close(encoder.norm.running_mean.double(), rows.mean(0), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(encoder.norm.running_var.double(), rows.var(0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('batch_size', [15, 4])
+def test_calibration_counts_the_edges_that_a_norm_never_sees(batch_size):
+    """An edge convolution normalises by moments of edges that are not built (EdgeConv)."""
+    torch.manual_seed(0)
+    encoder = DGCNN(dim=8, k=3, edge_widths=(6,))
+    points = _clouds(15)[0] + np.linspace(0, 5, 15, dtype=np.float32)[:, None, None]
+    assert calibrate_batchnorm(encoder, points, batch_size) == 2
+    clouds = torch.from_numpy(points)
+    near = encoder.neighbours(clouds)
+    own = clouds.unsqueeze(2).expand(-1, -1, 3, -1)
+    other = torch.stack([cloud[index] for cloud, index in zip(clouds, near)])
+    conv = encoder.convs[0]
+    edges = conv.linear(torch.cat([other - own, own], dim=-1)).flatten(0, 2).detach().double()
+    torch.testing.assert_close(conv.norm.running_mean.double(), edges.mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(conv.norm.running_var.double(), edges.var(0), rtol=1e-4, atol=1e-4)
+    assert conv.norm.momentum == 0.1 and not conv.norm._forward_hooks
 
 
 def test_calibration_changes_nothing_else():

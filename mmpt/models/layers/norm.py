@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from timm.layers import BatchNormAct2d
@@ -70,8 +70,10 @@ class BatchNorm(nn.BatchNorm1d):
         num_features (int): C.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(R, C) -> (R, C)."""
+    def forward(self, x: Any) -> Any:
+        """(R, C) -> (R, C); for :meth:`scale_and_shift`, what it takes and returns."""
+        if not isinstance(x, Tensor):
+            return self._of_moments(x)
         return super().forward(x) if _torch_can(self, x) else _over_all_ranks(self, x)
 
     def scale_and_shift(self, moments: Moments | None) -> tuple[Tensor, Tensor]:
@@ -84,6 +86,10 @@ class BatchNorm(nn.BatchNorm1d):
         Returns:
             tuple[Tensor, Tensor]: scale and shift, (C,) each, with gradient to the moments.
         """
+        # As a call, which hooks see: those that calibrate statistics (evaluation/features.py) count the rows.
+        return self(moments)
+
+    def _of_moments(self, moments: Moments | None) -> tuple[Tensor, Tensor]:
         mean, var = self.running_mean, self.running_var
         if moments is not None:
             total, squares = moments.total, moments.squares
