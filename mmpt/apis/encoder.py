@@ -13,6 +13,7 @@ from mmpt.registry import ENCODERS
 from mmpt.utils.checkpoint import Match, match_state_dict, model_state
 from mmpt.utils.config import check_encoder_cfg
 from mmpt.utils.errors import CheckpointError
+from mmpt.utils.families import family_hint
 
 from .models import get_model, list_models
 from .origins import convert
@@ -77,7 +78,7 @@ def load_encoder(
     state = {key[len(_PREFIX) :]: value for key, value in weights.items() if key.startswith(_PREFIX)}
     match = match_state_dict(encoder, state)
     print(f'{type(encoder).__name__} from {path} ({which}): {match}.')
-    _require_share(encoder, match, min_match, path)
+    _require_share(encoder, match, min_match, path, family_hint(weights))
     encoder.load_state_dict({key: state[key] for key in match.matched}, strict=False)
     encoder.cfg = copy.deepcopy(cfg)
     return encoder.to(device).eval()
@@ -115,10 +116,10 @@ def _build(cfg: dict[str, Any], path: str | Path) -> nn.Module:
         raise CheckpointError(f'The encoder that {path} describes cannot be built: {error}') from error
 
 
-def _require_share(encoder: nn.Module, match: Match, min_match: float, path: str | Path) -> None:
+def _require_share(encoder: nn.Module, match: Match, min_match: float, path: str | Path, nearest: str) -> None:
     total = len(encoder.state_dict())
     if len(match.matched) < min_match * total:
         raise CheckpointError(
             f'{path} fills {len(match.matched)} of the {total} tensors of {type(encoder).__name__}, fewer than '
-            f'min_match={min_match:g} asks for: {match}.'
+            f'min_match={min_match:g} asks for: {match}. {nearest}'
         )

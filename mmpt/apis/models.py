@@ -16,6 +16,7 @@ from mmpt.registry import MODELS
 from mmpt.utils.checkpoint import match_state_dict, model_state, require_match
 from mmpt.utils.config import load_config
 from mmpt.utils.errors import CheckpointError, ConfigError
+from mmpt.utils.families import family_hint, nearest_family
 
 from .origins import convert
 from .origins.files import read_checkpoint
@@ -125,9 +126,10 @@ def _weights(model: BaseModel, path: str | Path, trust: bool, origin: str | None
     try:
         converted = convert(checkpoint, origin, **({'num_heads': heads} if heads else {}))
     except CheckpointError as error:
+        why = f'It cannot be converted: {error}' if nearest_family(state) is None else family_hint(state)
         raise CheckpointError(
             f'{path} is a checkpoint of another architecture than {type(model).__name__} of this config: no tensor of '
-            f'it has a name and a shape of the model, and it cannot be converted. {error}'
+            f'it has a name and a shape of the model. {why}'
         ) from error
     match = match_state_dict(model, converted.state)
     if match.missing or match.unexpected or match.reshaped:

@@ -22,6 +22,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .errors import CheckpointError
+from .families import family_hint
 
 __all__ = [
     'Match',
@@ -200,7 +201,8 @@ def require_match(model: nn.Module, state: Mapping[str, Any], path: str | Path) 
     match = match_state_dict(model, state)
     if match.missing or match.unexpected or match.reshaped:
         raise CheckpointError(
-            f'{path} is a checkpoint of another architecture than {type(model).__name__} of this config: {match}.'
+            f'{path} is a checkpoint of another architecture than {type(model).__name__} of this config: {match}. '
+            f'{family_hint(state)}'
         )
     return match
 

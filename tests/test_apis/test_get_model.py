@@ -8,6 +8,7 @@ import torch
 import mmpt
 from mmpt.apis import get_model, list_models
 from mmpt.utils.errors import CheckpointError, ConfigError
+from mmpt.utils.families import family_hint
 
 CONFIG = """
 model = dict(
@@ -39,7 +40,7 @@ def test_a_model_is_built_and_filled(tmp_path):
     assert not again.training
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in model.state_dict().items())
     (tmp_path / 'other.py').write_text(CONFIG.format(dim=32))
-    with pytest.raises(CheckpointError, match='another architecture'):
+    with pytest.raises(CheckpointError, match='another architecture .* nearest to those of point_mae'):
         get_model(tmp_path / 'other.py', tmp_path / 'a.pth')
 
 
@@ -69,6 +70,26 @@ def test_an_unknown_name_suggests_the_nearest(asked, said):
     with pytest.raises(ConfigError, match=rf'did you mean .*{said}.*\?') as error:
         get_model(asked)
     assert 'mmpt/quickstart_pretrain' not in str(error.value)
+
+
+METHODS = ('mmpt', 'point_mae', 'point_bert', 'crosspoint', 'recon', 'point_m2ae', 'cross_bert')
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_a_checkpoint_that_does_not_fit_names_its_method(method, tmp_path):
+    """The keys of every method, by the config that laptops train."""
+    name = 'quickstart_pretrain' if method == 'mmpt' else 'laptop_synthetic'
+    other = 'point_mae' if method != 'point_mae' else 'mmpt'
+    torch.save({'state_dict': get_model(f'{method}/{name}').state_dict()}, tmp_path / 'a.pth')
+    config = 'laptop_synthetic' if other == 'point_mae' else 'quickstart_pretrain'
+    with pytest.raises(CheckpointError) as error:
+        get_model(f'{other}/{config}', tmp_path / 'a.pth')
+    assert f'nearest to those of {method}.' in str(error.value)
+
+
+def test_keys_of_no_method_lead_to_the_converter():
+    assert 'tools/model_converters/convert.py' in family_hint(['conv1.weight', 'fc.bias'])
+    assert family_hint(['tokenizer.codebook', 'tokenizer.decoder.fold1.weight']).endswith('those of a tokenizer.')
 
 
 @pytest.fixture
