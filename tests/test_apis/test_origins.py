@@ -94,6 +94,31 @@ def test_sizes_come_from_the_shapes(point_mae):
     assert converted.assumed['num_heads'] == '64 channels each, as in the origins'
 
 
+@pytest.mark.parametrize('prefix', ['', 'module.', '_orig_mod.', '_orig_mod.module.', 'module._orig_mod.'])
+@pytest.mark.parametrize('container', [None, 'base_model', 'model', 'state_dict', 'model_state_dict', 'net'])
+def test_containers_and_the_prefixes_of_wrappers(point_mae, container, prefix):
+    plain = {key.removeprefix('module.'): value for key, value in point_mae['base_model'].items()}
+    wrapped = {prefix + key: value for key, value in plain.items()}
+    found = convert({container: wrapped, 'epoch': 300} if container else wrapped)
+    expected = convert(point_mae)
+    assert found.family == 'point_mae' and found.state.keys() == expected.state.keys()
+    assert all(torch.equal(value, expected.state[key]) for key, value in found.state.items())
+
+
+class Payload:
+    def __reduce__(self):
+        return print, ('this ran',)
+
+
+def test_a_file_that_would_run_code_is_not_converted(point_mae, tmp_path, capsys):
+    torch.save({**point_mae, 'extra': Payload()}, tmp_path / 'origin.pth')
+    with pytest.raises(CheckpointError, match='--trust-checkpoint'):
+        convert_file(tmp_path / 'origin.pth', tmp_path / 'ours.pth')
+    assert 'this ran' not in capsys.readouterr().out and not (tmp_path / 'ours.pth').exists()
+    convert_file(tmp_path / 'origin.pth', tmp_path / 'ours.pth', trust=True)
+    assert 'this ran' in capsys.readouterr().out and (tmp_path / 'ours.pth').is_file()
+
+
 def test_the_written_file_is_one_of_ours(point_mae, tmp_path):
     torch.save(point_mae, tmp_path / 'origin.pth')
     report = convert_file(tmp_path / 'origin.pth', tmp_path / 'ours.pth', num_groups=16)
@@ -154,8 +179,10 @@ def test_a_truncated_file_says_so(point_mae, tmp_path):
     torch.save(point_mae, tmp_path / 'origin.pth')
     whole = (tmp_path / 'origin.pth').read_bytes()
     (tmp_path / 'origin.pth').write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match='origin.pth'):
-        load_encoder(tmp_path / 'origin.pth')
+    for read in (load_encoder, lambda path: convert_file(path, tmp_path / 'ours.pth')):
+        with pytest.raises(CheckpointError, match='origin.pth is not a complete checkpoint'):
+            read(tmp_path / 'origin.pth')
+    assert not (tmp_path / 'ours.pth').exists()
 
 
 def test_unusual_widths_ask_for_the_heads(point_mae):

@@ -14,13 +14,12 @@ from mmpt.evaluation.protocols import PRESETS
 from mmpt.models.downstream import DownstreamModel
 from mmpt.utils.config import load_config
 
-# The ablation grid is 24 variants of one config: those that differ most in their parts are trained, of the others
-# tests/test_configs/test_metafiles.py builds every one.
+# The ablation grid is 24 variants of one config: all are trained, those that differ most in their parts also scored.
 _SPREAD = ('mcl_cross', 'tlr', 'u2_mask_tokens', 'u5_end_to_end', 'u8_queue', 'u9_balanced')
-TRAINED = [config for config in CONFIGS if 'mmpt_ablation' not in config or Path(config).stem in _SPREAD]
+SCORED = [config for config in CONFIGS if 'mmpt_ablation' not in config or Path(config).stem in _SPREAD]
 
 
-@pytest.mark.parametrize('config', TRAINED)
+@pytest.mark.parametrize('config', CONFIGS)
 def test_two_iterations(config, trained):
     runner = trained(config)
     scalars = runner.message_hub.log_scalars
@@ -31,7 +30,23 @@ def test_two_iterations(config, trained):
     assert (Path(runner.work_dir) / 'iter_2.pth').is_file()
 
 
-@pytest.mark.parametrize('config', TRAINED)
+def test_tensorboard_shows_what_the_log_does(trained):
+    """Losses, weights and gradient norms of all tasks of the shipped config, step by step."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    runner = trained('configs/mmpt/pretrain_synthetic.py')
+    runner.visualizer.close()
+    events = EventAccumulator(str(next(Path(runner.work_dir).glob('*/vis_data')))).Reload()
+    for task in ('tlr', 'plr', 'mcl'):
+        for kind in ('task', 'weight', 'grad_norm'):
+            logged = runner.message_hub.get_scalar(f'train/{kind}/{task}').data[0]
+            shown = events.Scalars(f'{kind}/{task}')
+            assert [event.step for event in shown][-1] == 2
+            # Both updates lie in the window whose mean is shown.
+            assert shown[-1].value == pytest.approx(float(logged.mean()), rel=1e-4), (kind, task)
+
+
+@pytest.mark.parametrize('config', SCORED)
 def test_its_val_protocol_scores(config, trained):
     """The val loop runs behind the last iteration."""
     scalars = trained(config).message_hub.log_scalars
@@ -48,7 +63,7 @@ def test_its_val_protocol_scores(config, trained):
     assert all(0 <= scores[f'val/{name}'][0] <= 1 for name in expected)
 
 
-@pytest.mark.parametrize('config', [config for config in TRAINED if 'tokenizer' not in config])
+@pytest.mark.parametrize('config', [config for config in SCORED if 'tokenizer' not in config])
 def test_its_encoder_is_rebuilt_from_the_checkpoint(config, trained):
     runner = trained(config)
     encoder = load_encoder(Path(runner.work_dir) / 'iter_2.pth', prefer_ema=False)

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmpt.engine import EncoderEMAHook, ValueScheduleHook
 from mmpt.engine.deferred import DeferredBuffer, defer_scalar
 from mmpt.engine.hooks.value_schedule_hook import scheduled_value
+from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError
 
 
@@ -73,6 +74,19 @@ def test_schedules(schedule, expected):
     assert scheduled_value(35, kind='cosine', start=0, end=1, iters=100) == pytest.approx(
         (1 - math.cos(0.35 * math.pi)) / 2
     )
+
+
+def test_the_schedules_of_the_tokenizer_are_those_of_the_paper():
+    """METHODS 2.1: temperature 1 to 0.0625 in 100,000 updates, the usage term 0 for 10,000, then up to 0.1."""
+    (hook,) = load_config(Path(__file__).parents[2] / 'configs/mmpt/tokenizer_shapenet.py').custom_hooks[:1]
+    found = {
+        name: [scheduled_value(step, **values) for step in (0, 10_000, 50_000, 60_000, 100_000, 110_000, 196_649)]
+        for name, values in hook.schedules.items()
+    }
+    temperature, usage = found['temperature'], found['usage_weight']
+    assert temperature == sorted(temperature, reverse=True) and usage == sorted(usage)
+    assert temperature[0] == 1 and temperature[2] == pytest.approx(0.53125) and temperature[4:] == [0.0625] * 3
+    assert usage[:2] == [0, 0] and usage[3] == pytest.approx(0.05) and usage[5:] == [0.1] * 2
 
 
 def test_schedule_of_what_a_model_does_not_declare():

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from _helpers import ROOT, environment, load
+from _helpers import ROOT, assert_same_training, environment, load
 
 from mmpt.engine import launch
 from mmpt.utils.errors import CheckpointError, ConfigError
@@ -28,15 +28,15 @@ def short(tmp_path):
 
 
 def test_train_then_score(tmp_path, capsys, short):
-    options = short(**{'optim_wrapper.accumulative_counts': 2})
+    options = short(**{'optim_wrapper.accumulative_counts': 4})
     runner = launch.train(
         str(CONFIG), work_dir=str(tmp_path), amp=True, auto_scale_lr=True, seed=5, cfg_options=options
     )
     assert runner.optim_wrapper.amp and runner.seed == 5
-    # 4 samples x 2 accumulated = 8 = the base: the rate is that of the config.
-    assert runner.optim_wrapper.get_lr()['base_lr'] == runner.optim_wrapper.get_lr()['lr'][:1]
+    # 4 samples x 4 accumulated are twice the base of 8, and so is the rate.
+    assert {group['initial_lr'] for group in runner.optim_wrapper.optimizer.param_groups} == {2e-2}
     log = next(tmp_path.glob('*/*.log')).read_text()
-    assert 'One update: 4 samples x 1 processes x 2 accumulated = 8.' in log
+    assert 'One update: 4 samples x 1 processes x 4 accumulated = 16.' in log
     assert '(0.00 M) decayed; ' in log
     trained = runner.message_hub.get_scalar('val/toy/score').current()
 
@@ -58,6 +58,20 @@ def test_train_then_score(tmp_path, capsys, short):
         CheckpointError, match=r'iter_2.pth is .* another architecture .* 4 matched, 0 missing, 0 unexp'
     ):
         launch.test(str(CONFIG), path, work_dir=str(tmp_path / 'wide'), cfg_options=wide)
+
+
+def test_auto_resumes_from_what_the_work_dir_holds(tmp_path, short):
+    """Two updates, then four more: as six at once."""
+    for folder, stops in (('kept', (2, 6)), ('whole', (6,))):
+        for place, stop in enumerate(stops):
+            options = short(**{'train_cfg.max_iters': stop, 'default_hooks.checkpoint.interval': 2})
+            runner = launch.train(
+                str(CONFIG), work_dir=str(tmp_path / folder), resume='auto' if place else None, cfg_options=options
+            )
+            assert runner.iter == stop
+    assert_same_training(load(tmp_path / 'kept' / 'iter_6.pth'), load(tmp_path / 'whole' / 'iter_6.pth'))
+    fresh = launch.train(str(CONFIG), work_dir=str(tmp_path / 'new'), resume='auto', cfg_options=short())
+    assert fresh.iter == 2
 
 
 def test_what_cannot_be_run(tmp_path, short):

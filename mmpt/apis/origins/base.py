@@ -71,9 +71,9 @@ def strip(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             f'The checkpoint holds no tensors, expected a state dict, alone or under {", ".join(_CONTAINERS)}; its '
             f'keys are {", ".join(map(str, list(checkpoint)[:8]))}.'
         )
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key[len(prefix) :]: value for key, value in state.items()}
+    # Wrappers may be wrapped, in either order.
+    while prefix := next((prefix for prefix in _PREFIXES if all(key.startswith(prefix) for key in state)), ''):
+        state = {key[len(prefix) :]: value for key, value in state.items()}
     return state
 
 
