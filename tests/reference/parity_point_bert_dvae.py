@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import torch
-from peers import Case, Fixture
+from peers import ABSOLUTE, Case, Fixture
 
 from mmpt.apis.origins.base import rename
 from mmpt.apis.origins.point_bert_dvae import _TABLE
@@ -50,5 +51,19 @@ def cases(folder: Path) -> Iterator[Case]:
         (found,) = rename({name: torch.zeros(1)}, _TABLE)[0]
         return found
 
+    yield from _training_loss(fixture, model, uniform)
     recon, usage = losses['nonoise_t1']
     yield from fixture.gradients(model, recon + 0.1 * usage, key)
+
+
+def _training_loss(fixture: Fixture, model, uniform: torch.Tensor) -> Iterator[Case]:
+    """What a training step is told, with the file's patches and noise in place of its own."""
+    model.temperature, model.usage_weight = 1.0, 0.1
+    patches = fixture.patches()
+    with (
+        mock.patch('mmpt.models.pretrainers.tokenizer.group_points', lambda *_: patches),
+        mock.patch.object(model.draws, 'rand', lambda *_: uniform),
+    ):
+        total, _ = model.parse_losses(model({'points': patches.centers}, mode='loss'))
+    theirs = fixture['gumbel_t1/loss_recon'] + 0.1 * fixture['gumbel_t1/loss_klv']
+    yield Case(fixture.name, 'loss of a training step', float((total.detach() - theirs).abs()), ABSOLUTE)

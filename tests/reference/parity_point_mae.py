@@ -10,12 +10,23 @@ from peers import RELATIVE, Case, Fixture, inject, train_steps
 
 from mmpt.apis.origins.base import rename
 from mmpt.apis.origins.point_mae import _CLASSIFIER, _PRETRAIN
-from mmpt.models.layers import select_hidden
+from mmpt.models.layers import StepDraws, select_hidden
 from mmpt.models.losses import ChamferLoss
-from mmpt.models.masking import mask_from_scores
+from mmpt.models.masking import BlockMasking
 from mmpt.structures import PointDataSample
 
 CHOICES = {'num_groups': 16, 'num_heads': 3}
+
+
+class _Around(StepDraws):
+    """Draws that choose the given patches, of 16, as the middles of the blocks."""
+
+    def __init__(self, chosen: torch.Tensor) -> None:
+        super().__init__()
+        self.chosen = chosen
+
+    def rand(self, stream: str, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+        return ((self.chosen + 0.5) / 16).view(shape)
 
 
 def cases(folder: Path) -> Iterator[Case]:
@@ -64,10 +75,7 @@ def _pretraining(folder: Path) -> Iterator[Case]:
     model.eval()
     total, _ = model.parse_losses(model(inputs, mode='loss'))
     yield fixture.case('loss_after_train_eval', total, 3e-3)
-    # Block masking around a given centre.
-    around = patches.centers[torch.arange(2), fixture['block_mask_index']].unsqueeze(1)
-    distance = (patches.centers - around).square().sum(-1)
-    yield fixture.case('block_mask', mask_from_scores(distance, int(0.6 * 16)).hidden)
+    yield fixture.case('block_mask', BlockMasking(0.6)(patches, _Around(fixture['block_mask_index'])).hidden)
 
 
 def _classifier(folder: Path) -> Iterator[Case]:

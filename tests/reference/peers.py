@@ -26,13 +26,17 @@ ABSOLUTE, RELATIVE = 1e-4, 1e-3
 
 
 class Case(NamedTuple):
-    """One tensor: the file and name it stands under, the largest difference, and how much is allowed."""
+    """One tensor: the file and name it stands under, the largest difference, and how much is allowed.
+
+    Where that is relative to the file's value, the largest absolute difference stands beside it.
+    """
 
     file: str
     name: str
     difference: float
     allowed: float
     relative: bool = False
+    absolute: float | None = None
 
 
 class Fixture:
@@ -76,7 +80,8 @@ class Fixture:
         assert ours.shape == theirs.shape, (name, ours.shape, theirs.shape)
         difference = (ours.double() - theirs.double()).abs()
         if relative is not None:
-            return Case(self.name, name, float((difference / theirs.abs()).max()), relative, True)
+            share = float((difference / theirs.abs()).max())
+            return Case(self.name, name, share, relative, True, float(difference.max()))
         return Case(self.name, name, float(difference.max()), ABSOLUTE if theirs.is_floating_point() else 0.0)
 
     def gradients(self, model, loss: torch.Tensor, convert_key):
