@@ -49,7 +49,7 @@ def transformer_weights(prefix, dim=48, depth=2, patch_dim=12, widths=(8, 10, 14
     return {**state, **_norm(f'{prefix}norm', dim)}
 
 
-def tokenizer_weights(prefix, num_ids, patch_dim, widths, graph=(8, 8, 8, 8, 8), fold=(12, 8)):
+def tokenizer_weights(prefix, num_ids, patch_dim, widths, graph=(8, 8, 8, 8, 8), fold=(12, 8), group_size=8):
     """The discrete VAE, whose output tests/reference/parity_point_bert_dvae.py compares."""
     state = {
         f'{prefix}codebook': torch.randn(num_ids, patch_dim),
@@ -64,7 +64,9 @@ def tokenizer_weights(prefix, num_ids, patch_dim, widths, graph=(8, 8, 8, 8, 8),
         state.update(_norm(f'{prefix}{name}.layer5.1', out))
     decoder = f'{prefix}decoder.'
     state.update(_linear(f'{decoder}mlp.0', fold[0], patch_dim))
-    state.update({**_linear(f'{decoder}mlp.2', fold[0], fold[0]), **_linear(f'{decoder}mlp.4', 6, fold[0])})
+    state.update(
+        {**_linear(f'{decoder}mlp.2', fold[0], fold[0]), **_linear(f'{decoder}mlp.4', 3 * group_size // 4, fold[0])}
+    )
     state.update(_linear(f'{decoder}final_conv.0', fold[1], patch_dim + 5, 1))
     state.update({**_norm(f'{decoder}final_conv.1', fold[1], True), **_norm(f'{decoder}final_conv.4', fold[1], True)})
     state.update(_linear(f'{decoder}final_conv.3', fold[1], fold[1], 1))

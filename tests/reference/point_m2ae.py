@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 SCALES = ((24, 6, 12), (12, 4, 24), (6, 4, 36))  # patches, members, channels
+WIDTHS = (8, 10, 14)  # of the first scale's mini-PointNet
 
 
 class Cut(NamedTuple):
@@ -56,7 +57,7 @@ def encoder_weights(depth: int) -> dict[str, Tensor]:
     state, before = {}, 3
     for number, (_, _, dim) in enumerate(SCALES):
         embed = f'h_encoder.token_embed.{number}.'
-        hidden, middle, joint = (8, 10, 14) if number == 0 else (before, before, dim)
+        hidden, middle, joint = WIDTHS if number == 0 else (before, before, dim)
         state.update({**_linear(f'{embed}first_conv.0', hidden, before, 1), **_norm(f'{embed}first_conv.1', hidden, 1)})
         state.update(_linear(f'{embed}first_conv.3', middle, hidden, 1))
         state.update(_linear(f'{embed}second_conv.0', joint, 2 * middle, 1))
