@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mmpt.models.downstream import PointClassifier
-from mmpt.registry import ENCODERS
+from mmpt.registry import ENCODERS, MODELS
 from mmpt.utils.errors import CheckpointError
 
 SMALL = {
@@ -52,6 +52,30 @@ def test_the_checkpoint_says_what_the_encoder_is_and_its_averages_fill_it(checkp
     assert model.encoder_cfg['num_groups'] == 12 and model.encoder_cfg['drop_path'] == 0.0
     for key, value in model.encoder.state_dict().items():
         assert torch.equal(value, averages[f'encoder.{key}']), key
+
+
+TASKS = {
+    'PointClassifier': HEAD,
+    'PartSegmentor': {'parts': (2, 3), 'levels': 2, 'head': {'category_dim': 4, 'point_dims': (8, 8), 'dims': (8, 8)}},
+    'CompletionModel': {'num_queries': 8, 'head': {'global_dim': 16, 'dim': 16, 'depth': 1, 'num_heads': 2}},
+}
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_every_tensor_of_the_encoder_goes_into_every_task(checkpoint, task, monkeypatch):
+    """METHODS 1.8.7: none is missing or unexpected, and beside the encoder there is the head alone."""
+    path, averages = checkpoint
+    said = []
+    monkeypatch.setattr('mmpt.models.downstream.base.print_log', lambda text, **_: said.append(text))
+    with DefaultScope.overwrite_default_scope('mmpt'):
+        model = MODELS.build({'type': task, 'checkpoint': str(path), **TASKS[task]})
+    before = {key: value.clone() for key, value in model.state_dict().items() if not key.startswith('encoder.')}
+    model.init_weights()
+    assert said[0].endswith(f'{len(averages)} matched, 0 missing, 0 unexpected.')
+    state = model.state_dict()
+    assert {key for key in state if key.startswith('encoder.')} == averages.keys()
+    assert all(torch.equal(state[key], value) for key, value in averages.items())
+    assert before and all(key.startswith('head.') and torch.equal(state[key], value) for key, value in before.items())
 
 
 def test_a_class_token_that_pre_training_had_not_starts_at_random_and_nothing_else_may(checkpoint):

@@ -19,7 +19,7 @@ def slow(query, reference, radius, k):
     return rows
 
 
-@pytest.mark.parametrize(('radius', 'k'), [(0.2, 4), (0.9, 8), (10.0, 8), (0.9, 50)])
+@pytest.mark.parametrize(('radius', 'k'), [(0.2, 4), (0.9, 8), (10.0, 8), (0.9, 40), (10.0, 40), (0.9, 50)])
 def test_equals_slow_loop(clouds, radius, k):
     query = clouds[:, :13] + 0.3
     index = ball_query(query, clouds, radius, k)

@@ -1,12 +1,13 @@
 import importlib
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from mmpt.ops import rasterize
 from mmpt.ops._camera import camera_axes, focal_length
-from mmpt.ops._splat import fill_holes
+from mmpt.ops._splat import fill_holes, splat
 
 MODULE = importlib.import_module('mmpt.ops.rasterize')
 FOV = math.radians(45.0)
@@ -234,6 +235,49 @@ def test_edge_on_discs_stay_thin():
     points, normals = plane(30, (0.0, 1.0, 0.0), 0.0)
     out = rasterize(points * 0.7, normals, 0.0, 0.0, 3.0, 64)
     assert (out.depth[0, 0] > 0).any(dim=1).sum() <= 4
+
+
+def slow_splat(position, normal, size, focal, radius):
+    """One image, one disc after the other, pixel by pixel, in float64: (size, size) index and depth.
+
+    A disc is met by the ray of its own centre, moved to the pixel.
+    """
+    index, depth, best = (np.full((size, size), value) for value in (-1, np.inf, np.inf))
+    for number, (right, up, far) in enumerate(position):
+        ray = np.array([right / far, up / far, -1.0])  # right, up, back
+        n = np.array([0.0, 0.0, 1.0]) if normal is None else normal[number]
+        edge_on = 0.0 if normal is None else radius * (1 - abs(n @ ray) / np.linalg.norm(ray))
+        for row in range(size):
+            for column in range(size):
+                dx = column + 0.5 - (size / 2 + ray[0] * focal)
+                dy = row + 0.5 - (size / 2 - ray[1] * focal)
+                beside = np.array([dx, -dy, 0.0]) * far / focal
+                along = 0.0 if normal is None else -(n @ beside) / (n @ ray)
+                off = ((beside + along * ray) ** 2).sum() / radius**2
+                if off > 1 and max(abs(dx), abs(dy)) > 0.5:
+                    continue
+                along = min(max(along, -radius), radius)
+                rank = far + edge_on + along + radius * min(off, 1)
+                if rank < best[row, column]:
+                    index[row, column], depth[row, column], best[row, column] = number, far + along, rank
+    return index, depth
+
+
+@pytest.mark.parametrize('with_normals', [False, True])
+def test_equals_a_loop_over_discs_and_pixels(generator, with_normals):
+    position = torch.rand(40, 3, generator=generator) * torch.tensor([1.6, 1.6, 0.8]) + torch.tensor([-0.8, -0.8, 2.0])
+    normal = torch.nn.functional.normalize(torch.randn(40, 3, generator=generator) + torch.tensor([0, 0, 2.0]), dim=1)
+    given = normal if with_normals else None
+    size, focal, radius = 24, 26.0, 0.18
+    depth, index = splat(position[None], None if given is None else given[None], size, focal, torch.tensor([radius]))
+    slow_index, slow_depth = slow_splat(
+        position.double().numpy(), None if given is None else given.double().numpy(), size, focal, radius
+    )
+    same = index.view(size, size).numpy() == slow_index
+    # Rounding may decide between two discs, or whether a rim is met, in a pixel or so.
+    assert (~same).sum() <= 1 and (slow_index >= 0).sum() > 200 and len(np.unique(slow_index)) > 25
+    seen = same & (slow_index >= 0)
+    np.testing.assert_allclose(depth.view(size, size).numpy()[seen], slow_depth[seen], atol=1e-5)
 
 
 def test_fill_holes():
