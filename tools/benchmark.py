@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.device == 'cpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     import torch
-    from _suite import Bench, Store, collect, jobs_of, markdown, run_jobs, tasks_of, text_table, write_page
+    from _suite import Bench, Store, collect, jobs_of, markdown, notes_on, run_jobs, tasks_of, text_table, write_page
     from mmengine.dist import is_main_process
     from mmengine.registry import DefaultScope
 
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     with process_group(args.launcher, timeout_minutes=24 * 60), scope:
         bench = Bench(args.checkpoint, folder, 'cuda' if torch.cuda.is_available() else 'cpu', args.smoke)
         tasks, skipped = tasks_of(bench, args)
-        jobs = jobs_of(tasks, args.seeds)
+        notes, jobs = notes_on(bench, tasks), jobs_of(tasks, args.seeds)
         store = Store(folder, digest, args.fresh)
         by_name = {task.name: task for task in tasks}
         costs = {task.name: task.cost for task in tasks}
@@ -93,6 +93,7 @@ def main(argv: list[str] | None = None) -> None:
         'command': args.command,
         'rows': rows,
         'failed': [f'{job}: {reason}' for job, reason in failed],
+        'notes': notes,
         'skipped': skipped,
         'environment': collect_env(),
     }
@@ -100,6 +101,8 @@ def main(argv: list[str] | None = None) -> None:
     atomic_write(markdown(result).encode(), folder / 'report.md')
     write_page(result, folder / 'report.html')
     print(f'\n{text_table(rows)}')
+    for line in notes:
+        print(f'beware: {line}')
     for line in skipped:
         print(f'left out: {line}')
     print(f'{folder / "report.html"} ({(time.perf_counter() - start) / 60:.1f} minutes)')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class ModelNetFewShot(PointCloudDataset):
 
     Raises:
         FileNotFoundError: the root is missing, or there is no such way, shot or fold in it; lists what there is.
-        ValueError: an unknown split; the file would run code, is damaged or holds something else.
+        ValueError: an unknown split; the file would run code, is damaged or holds something else, or not ``shot``
+            examples of every class and queries of each.
     """
 
     #: (variant, split) -> shapes, for tools/verify_dataset.py.
@@ -83,6 +85,7 @@ class ModelNetFewShot(PointCloudDataset):
             path = _find(Path(data_root), way, shot, fold)
             parts = _read(path, way)
             metainfo['classes'] = _classes(path, parts, way)
+            _check_support(path, parts, way, shot)
             self.path, self.records = path, parts[split]
         super().__init__(pipeline, metainfo=metainfo, packed_root=data_root if packed else None, **kwargs)
 
@@ -182,3 +185,15 @@ def _classes(path: Path, parts: dict[str, list[tuple[np.ndarray, int, int]]], wa
                 f'{", ".join(MODELNET40[old] for old in sorted(classes)) or "no shape of it"}; download the file again.'
             )
     return tuple(MODELNET40[meant[label].pop()] for label in range(way))
+
+
+def _check_support(path: Path, parts: dict[str, list[tuple[np.ndarray, int, int]]], way: int, shot: int) -> None:
+    """A fold is n-way m-shot: m examples of every label, and something to ask of it."""
+    counts = {split: Counter(new for _, new, _ in records) for split, records in parts.items()}
+    for label in range(way):
+        support, queries = counts['train'][label], counts['test'][label]
+        if support != shot or not queries:
+            raise ValueError(
+                f'{path}: expected {shot} examples in train and queries in test of label {label}, got {support} and '
+                f'{queries}; the file is of another shot than its folder says, or not whole.'
+            )

@@ -26,6 +26,7 @@ from .families import family_hint
 
 __all__ = [
     'Match',
+    'geometry_differences',
     'latest_checkpoint',
     'load_checkpoint',
     'match_state_dict',
@@ -35,7 +36,7 @@ __all__ = [
     'warn_about_geometry',
 ]
 
-_GEOMETRY = ('up_axis', 'normalize', 'variant')
+_GEOMETRY = ('up_axis', 'normalize', 'variant', 'num_points')
 _trusted = False
 
 
@@ -222,22 +223,30 @@ def model_state(checkpoint: Mapping[str, Any], average: bool = True) -> tuple[di
     return {**state, **(averages or {})}, bool(averages)
 
 
-def warn_about_geometry(
+def geometry_differences(
     checkpoint: Mapping[str, Any], metainfo: Mapping[str, Any], keys: Sequence[str] = _GEOMETRY
-) -> None:
-    """Warn where a data set differs from the one a checkpoint was trained on, as far as both say what they are.
+) -> list[str]:
+    """Where a data set differs from the one a checkpoint was trained on, as far as both say what they are.
 
     Args:
         checkpoint (Mapping[str, Any]): what ``load_checkpoint`` returned.
         metainfo (Mapping[str, Any]): of the data set.
-        keys (Sequence[str]): of ``metainfo``; by default axis, normalisation and variant.
+        keys (Sequence[str]): of ``metainfo``; by default axis, normalisation, variant and points.
+
+    Returns:
+        list[str]: a sentence for each difference.
     """
     trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    for key in keys:
-        if key in trained and key in metainfo and trained[key] != metainfo[key]:
-            print_log(
-                f'The checkpoint was trained on data with {key}={trained[key]!r}, this data set has '
-                f'{key}={metainfo[key]!r}.',
-                logger='current',
-                level=logging.WARNING,
-            )
+    return [
+        f'The checkpoint was trained on data with {key}={trained[key]!r}, this data set has {key}={metainfo[key]!r}.'
+        for key in keys
+        if key in trained and key in metainfo and trained[key] != metainfo[key]
+    ]
+
+
+def warn_about_geometry(
+    checkpoint: Mapping[str, Any], metainfo: Mapping[str, Any], keys: Sequence[str] = _GEOMETRY
+) -> None:
+    """Log what :func:`geometry_differences` finds."""
+    for sentence in geometry_differences(checkpoint, metainfo, keys):
+        print_log(sentence, logger='current', level=logging.WARNING)

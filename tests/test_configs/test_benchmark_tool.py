@@ -65,7 +65,9 @@ def place(tool, tmp_path, monkeypatch):
     torch.manual_seed(0)
     encoder = ENCODERS.build(dict(ENCODER))
     state = {f'encoder.{key}': value for key, value in encoder.state_dict().items()}
-    torch.save({'meta': {'encoder_cfg': ENCODER}, 'state_dict': state}, tmp_path / 'pretrain.pth')
+    trained_on = {'up_axis': 'y', 'normalize': 'unit_sphere', 'num_points': 1024}
+    meta = {'encoder_cfg': ENCODER, 'dataset_meta': trained_on}
+    torch.save({'meta': meta, 'state_dict': state}, tmp_path / 'pretrain.pth')
     selection, bench = sys.modules['_suite.selection'], sys.modules['_suite.bench']
     clouds, val_shapes = np.random.default_rng(0).normal(size=(8, 64, 3)).astype(np.float32), selection.val_shapes
 
@@ -127,7 +129,13 @@ def test_real_layouts_pass_through_training_evaluation_and_report(tool, place, c
     assert shapenet.endswith('data/ShapeNet55-34 is not there (docs/datasets/README.md says what is expected).')
     (modelnet,) = (line for names, line in left.items() if 'finetune-modelnet40_8k' in names.split(', '))
     assert 'data/ModelNet/modelnet40_normal_resampled is not there' in modelnet and 'probe-modelnet40,' in modelnet
-    assert len(left) == 4 and f'left out: {shapenet}' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert len(left) == 4 and f'left out: {shapenet}' in printed
+    # S3DIS and ScanNet are z up; each difference names all tasks that have it.
+    (axis,) = [line for line in result['notes'] if "up_axis='z'" in line]
+    assert axis.startswith('rooms-s3dis_blocks, detection-scannet: ') and "trained on data with up_axis='y'" in axis
+    assert any('num_points=2048' in line and 'parts-shapenet_part' in line for line in result['notes'])
+    assert f'beware: {axis}' in printed and f'* {axis}' in text
 
 
 def test_every_task_has_a_config_and_every_figure_a_row(tool):

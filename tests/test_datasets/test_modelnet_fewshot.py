@@ -184,6 +184,9 @@ def changed(**parts):
         (changed(train=[(cloud(0), 0, 40)]), 'train 0.*0 to 39.*got 0 and 40'),
         (changed(train=[(cloud(0), 0, 8)]), 'label 0 .*chair, night_stand'),
         (changed(train=fold_of(4)['train'], test=fold_of(4)['test']), 'label 4 .*no shape'),
+        (changed(train=fold_of(shot=3)['train']), 'expected 10 examples .* label 0, got 3 and 20'),
+        (changed(train=fold_of(4)['train']), 'expected 10 examples .* label 4, got 0 and 20'),
+        (changed(test=fold_of(4)['test']), 'queries in test of label 4, got 10 and 0'),
     ],
 )
 def test_a_fold_that_holds_something_else(root, content, reason):

@@ -82,12 +82,12 @@ def test_means_over_samples_and_over_classes():
     metric.process(None, samples[:4])
     metric.process(None, samples[4:])
     scores, rows = metric.evaluate(6), rows_of(samples)
-    assert figures(scores) == pytest.approx(rows.mean(0), abs=1e-4)
+    assert figures(scores) == pytest.approx(rows.mean(0), abs=1e-6)
     first = rows[[0, 3, 4, 5]].mean(0)
-    assert figures(scores, 'c0/') == pytest.approx(first, abs=1e-4)
-    assert figures(scores, 'class_mean/') == pytest.approx((first + rows[1] + rows[2]) / 3, abs=1e-4)
+    assert figures(scores, 'c0/') == pytest.approx(first, abs=1e-6)
+    assert figures(scores, 'class_mean/') == pytest.approx((first + rows[1] + rows[2]) / 3, abs=1e-6)
     copies = [slow(s['partial'].numpy(), s['complete'].numpy(), 0.01) for s in samples]
-    assert figures(scores, 'copy/') == pytest.approx(np.mean(copies, 0) * [1000, 1000, 1], abs=1e-4)
+    assert figures(scores, 'copy/') == pytest.approx(np.mean(copies, 0) * [1000, 1000, 1], abs=1e-6)
     assert len(scores) == 3 * 6  # and nothing about cuts
 
 
@@ -98,10 +98,10 @@ def test_cuts_of_one_shape_are_rows_of_their_own():
     metric = CompletionScore()
     metric.process(None, [*samples, samples[0]])  # a sampler's padding counts once
     scores, rows = metric.evaluate(6), rows_of(samples)
-    assert figures(scores) == pytest.approx(rows.mean(0), abs=1e-4)
+    assert figures(scores) == pytest.approx(rows.mean(0), abs=1e-6)
     for number, name in enumerate(('easy/', 'median/', 'hard/')):
-        assert figures(scores, name) == pytest.approx(rows[2 * number : 2 * number + 2].mean(0), abs=1e-4)
-    assert figures(scores, 'viewpoint_5/') == pytest.approx(rows[1::2].mean(0), abs=1e-4)
+        assert figures(scores, name) == pytest.approx(rows[2 * number : 2 * number + 2].mean(0), abs=1e-6)
+    assert figures(scores, 'viewpoint_5/') == pytest.approx(rows[1::2].mean(0), abs=1e-6)
 
 
 def test_shapes_without_a_class_have_no_class_mean():

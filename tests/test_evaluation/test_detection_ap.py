@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
+from scipy.spatial import ConvexHull, HalfspaceIntersection
 
 from mmpt.evaluation import DetectionAP
 from mmpt.evaluation.protocols import average_precision, box_iou
@@ -23,6 +25,31 @@ def inside(points, box):
     x, y, z = (points - box[:3]).T
     own = np.stack([cos * x + sin * y, cos * y - sin * x, z], axis=1)
     return (np.abs(own) <= box[3:6] / 2).all(axis=1)
+
+
+def convex_volume(boxes):
+    """What boxes share, as the hull of the corners of all their half-spaces: qhull's."""
+    faces = []
+    for box in boxes:
+        cos, sin = np.cos(box[6]), np.sin(box[6])
+        for axis, half in zip(([cos, sin, 0], [-sin, cos, 0], [0, 0, 1]), box[3:6] / 2):
+            middle = np.dot(axis, box[:3])
+            faces += [[*axis, -middle - half], [*np.negative(axis), middle - half]]
+    faces = np.array(faces)
+    # The middle of the largest ball inside, if there is one.
+    inside = linprog([0, 0, 0, -1], np.c_[faces[:, :3], np.ones(len(faces))], -faces[:, 3], bounds=[(None, None)] * 4)
+    if inside.status != 0 or inside.x[3] < 1e-9:
+        return 0.0
+    return ConvexHull(HalfspaceIntersection(faces, inside.x[:3]).intersections).volume
+
+
+def test_shared_volumes_of_turned_boxes_are_those_of_half_spaces():
+    rng = np.random.default_rng(3)
+    boxes, others = random_boxes(rng, 12, 1.5), random_boxes(rng, 12, 1.5)
+    shared = np.array([[convex_volume([box, other]) for other in others] for box in boxes])
+    union = boxes[:, 3:6].prod(1)[:, None] + others[:, 3:6].prod(1) - shared
+    np.testing.assert_allclose(box_iou(boxes, others), shared / union, atol=1e-6)
+    assert (shared > 0).mean() > 0.3 and (shared == 0).any()
 
 
 def test_shared_volumes_are_those_that_points_count():

@@ -1,5 +1,6 @@
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -107,3 +108,17 @@ def test_perplexity_of_known_histograms():
     assert codebook_use([3, 3, 9, 500]).perplexity == pytest.approx(math.exp(-(share * np.log(share)).sum()))
     with pytest.raises(ValueError, match='integer ids'):
         codebook_use([0.5])
+
+
+def test_classes_of_one_part_alone_are_named():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 4)), np.arange(40) % 4
+    with pytest.warns(UserWarning) as said:
+        scores = probe(x[y != 2], y[y != 2], x[y != 3], y[y != 3], Protocol(C=1.0))
+    texts = [str(warning.message) for warning in said]
+    assert '1 classes have no shape in the training part (labels 2, 33.3% of the test shapes).' in texts
+    assert '1 classes have no shape in the test part (labels 3).' in texts
+    assert not (scores.knn_predicted == 2).any()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        probe(x, y, x, y, Protocol(C=1.0))

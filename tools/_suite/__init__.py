@@ -3,7 +3,7 @@
 from .bench import Bench
 from .jobs import Job, Store, run_jobs
 from .report import collect, markdown, text_table, write_page
-from .selection import jobs_of, tasks_of
+from .selection import jobs_of, notes_on, tasks_of
 from .tasks import Task
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     'collect',
     'jobs_of',
     'markdown',
+    'notes_on',
     'run_jobs',
     'tasks_of',
     'text_table',

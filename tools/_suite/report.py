@@ -126,11 +126,21 @@ _NOT_COMPARABLE = (
 )
 
 
+def _lists(result: Mapping[str, Any]) -> tuple[tuple[str, list[str]], ...]:
+    """What stands behind the tables, by title."""
+    return (
+        ('Failed', result['failed']),
+        ('Data unlike those of the pre-training', result['notes']),
+        ('Left out', result['skipped']),
+    )
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """All of it as a page of Markdown.
 
     Args:
-        result (Mapping): ``title``, ``command``, ``rows`` of :func:`collect`, ``failed``, ``skipped``, ``environment``.
+        result (Mapping): ``title``, ``command``, ``rows`` of :func:`collect`, ``failed``, ``notes``,
+            ``skipped``, ``environment``.
     """
     rows = result['rows']
     lines = [f'# {result["title"]}', '', _ABOUT, '', '```bash', result['command'], '```', '']
@@ -139,7 +149,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     published = _published(rows)
     if published:
         lines += ['', '## Published', '', _NOT_COMPARABLE, '', _markdown_table(_PUBLISHED_HEAD, published)]
-    for title, entries in (('Failed', result['failed']), ('Left out', result['skipped'])):
+    for title, entries in _lists(result):
         if entries:
             lines += ['', f'## {title}', '', *(f'* {entry}' for entry in entries)]
     # Where mmpt lies on that machine is nobody's business.
@@ -169,7 +179,7 @@ def write_page(result: Mapping[str, Any], path: Path) -> None:
     if published:
         blocks = [Text(_NOT_COMPARABLE, note=True), Table(_PUBLISHED_HEAD, published)]
         sections.append(Section('Published figures', blocks))
-    for title, entries in (('Failed', result['failed']), ('Left out', result['skipped'])):
+    for title, entries in _lists(result):
         if entries:
             sections.append(Section(title, [Text('\n\n'.join(entries))]))
     sections.append(Section('Command', [Code(result['command'])]))

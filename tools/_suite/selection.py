@@ -13,6 +13,7 @@ import real_shapes
 from _scoring import SMOKE_DATA, val_shapes
 
 from mmpt.registry import DATASETS
+from mmpt.utils.checkpoint import geometry_differences, load_checkpoint
 from mmpt.utils.config import load_config, parse_options
 from mmpt.utils.errors import ConfigError, explain
 
@@ -22,7 +23,10 @@ from .table import REAL_SHAPES, generated_tasks, real_tasks
 from .tasks import Task, array_tasks, pair_task
 from .trainings import leaves
 
-__all__ = ['jobs_of', 'tasks_of']
+__all__ = ['jobs_of', 'notes_on', 'tasks_of']
+
+#: what a labelled task may have otherwise than the pre-training, and its scores suffer from.
+_GEOMETRY = ('up_axis', 'normalize', 'num_points')
 
 #: labelled shapes of the quick start's val loop.
 _GENERATED_CONFIG = 'configs/mmpt/quickstart_pretrain.py'
@@ -115,6 +119,29 @@ def _problem(data_set: str) -> str:
     except (OSError, ValueError) as error:
         return ' '.join((explain(error) or str(error)).split()).rstrip('.')
     return ''
+
+
+def notes_on(bench: Bench, tasks: Sequence[Task]) -> list[str]:
+    """Where real data are not as those of the pre-training: axis, normalisation, points.
+
+    Args:
+        bench (Bench): with the checkpoint.
+        tasks (Sequence[Task]): that will be run.
+
+    Returns:
+        list[str]: a sentence for every difference, with the tasks that have it.
+    """
+    checkpoint = load_checkpoint(bench.checkpoint)
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        if not _data_sets(task.config, tuple(task.options)):
+            continue
+        cfg = load_config(ROOT / task.config, parse_options(list(task.options)))
+        loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or cfg.train_dataloader
+        info = DATASETS.build(loader.dataset).metainfo
+        for sentence in geometry_differences(checkpoint, info, _GEOMETRY):
+            found.setdefault(sentence, []).append(task.name)
+    return [f'{", ".join(names)}: {sentence}' for sentence, names in found.items()]
 
 
 def _real_shapes(config: str, options: Sequence[str], smoke: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -125,9 +126,10 @@ def probe(train_x: Any, train_y: Any, test_x: Any, test_y: Any, protocol: Protoc
         protocol (Protocol): what to measure.
 
     Returns:
-        ProbeScores: kNN and SVM, None where the protocol leaves one out.
+        ProbeScores: kNN and SVM, None where the protocol leaves one out. A warning names classes of one part alone.
     """
     train_x, train_y, test_x, test_y = check_parts(train_x, train_y, test_x, test_y)
+    _warn_about_classes(train_y, test_y)
     knn, predicted, svm = None, None, None
     if protocol.knn_k is not None:
         predicted = knn_predict(
@@ -148,3 +150,15 @@ def probe(train_x: Any, train_y: Any, test_x: Any, test_y: Any, protocol: Protoc
             classifier=protocol.classifier,
         )
     return ProbeScores(knn, predicted, svm)
+
+
+def _warn_about_classes(train_y: NDArray[np.int64], test_y: NDArray[np.int64]) -> None:
+    """A class of one part alone is scored, but cannot be right, or is never asked for."""
+    for part, own, others in (('training', train_y, test_y), ('test', test_y, train_y)):
+        lacking = np.setdiff1d(others, own)
+        if len(lacking):
+            which = ', '.join(map(str, lacking[:10])) + (', ...' if len(lacking) > 10 else '')
+            share = f', {np.isin(test_y, lacking).mean():.1%} of the test shapes' if part == 'training' else ''
+            warnings.warn(
+                f'{len(lacking)} classes have no shape in the {part} part (labels {which}{share}).', stacklevel=3
+            )
