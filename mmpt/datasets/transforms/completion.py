@@ -288,6 +288,7 @@ class ResamplePoints(Transform):
         if mode not in ('repeat', 'zeros', 'replace'):
             raise ValueError(f'ResamplePoints(mode={mode!r}): expected repeat, zeros or replace.')
         self.num_points, self.mode = num_points, mode
+        self.metainfo = {'num_points': num_points}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Draw the rows, then fill up."""

@@ -142,6 +142,8 @@ class CropBlock(Transform):
             )
         self.size, self.num_points, self.min_points = size, num_points, min_points
         self.random, self.centre, self.tries = random, centre, tries
+        if num_points is not None:
+            self.metainfo = {'num_points': num_points}
         self.required = ('points', 'rng') if random else ('points',)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
