@@ -1,7 +1,7 @@
 # A small head on a frozen encoder, on the generated shapes of the quick start: what its tokens say about parts.
 #
-# Hardware and time: 2 CPU cores, minutes; not measured yet.
-# Figure to expect: not measured here yet.
+# Hardware and time: 2 CPU cores, minutes.
+# Figure to expect: the row of docs/tasks/benchmark.md, after 200 updates.
 # Any checkpoint goes; without one the encoder is that of the quick start at random: the control.
 #
 #   python tools/train.py configs/part_segmentation/synthetic_frozen.py --cfg-options model.checkpoint=FILE

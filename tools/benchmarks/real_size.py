@@ -44,6 +44,7 @@ CONFIGS = [
     f'configs/{name}.py'
     for name in (
         'part_segmentation/shapenet_part',
+        'part_segmentation/shapenet_part_graph',
         'detection/scannet',
         'semantic_segmentation/s3dis',
         'classification/finetune_modelnet40_1k',
