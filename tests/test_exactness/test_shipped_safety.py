@@ -1,5 +1,7 @@
 """The shipped config: accumulation, bf16, and a NaN that slipped through the checks."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from _helpers import assert_same, load
 from mmengine.hooks import Hook
 
 import mmpt.models.losses.chamfer as chamfer_module
-from mmpt.utils.errors import NonFiniteLossError
+from mmpt.utils.checkpoint import latest_checkpoint
+from mmpt.utils.errors import CheckpointError, NonFiniteLossError
 
 SPOILT = 'composites-pretrain-0-000003'
 
@@ -41,6 +44,30 @@ def test_accumulation_updates_every_second_iteration(build, tmp_path):
     assert changed == [False, True, False, True]
     counted = 'encoder.patch_embed.norm1.num_batches_tracked'
     assert not torch.equal(states[0][counted], states[1][counted]), 'batch statistics do not wait'
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint_of_the_shipped_config(build, tmp_path, monkeypatch):
+    """With one to keep; what is left resumes and ends as the run on a disk with room."""
+    options = ('train_cfg.max_iters=6', 'default_hooks.checkpoint.max_keep_ckpts=1')
+    runner, fsync = build(tmp_path / 'run', *options, val=False), os.fsync
+
+    def full(descriptor):
+        if 'iter_6' in os.readlink(f'/proc/self/fd/{descriptor}'):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch, pytest.raises(CheckpointError, match='No space left on device.*iter_3.pth'):
+        patch.setattr(os, 'fsync', full)
+        runner.train()
+    kept = latest_checkpoint(tmp_path / 'run')
+    assert kept == str(tmp_path / 'run' / 'iter_3.pth') and [p.name for p in (tmp_path / 'run').glob('*.pth')] == [
+        'iter_3.pth'
+    ]
+    again = build(tmp_path / 'run', *options, val=False, resume=True, load_from=kept)
+    again.train()
+    whole = build(tmp_path / 'whole', *options, val=False)
+    whole.train()
+    assert_same(load(tmp_path / 'run/iter_6.pth')['state_dict'], load(tmp_path / 'whole/iter_6.pth')['state_dict'])
 
 
 def test_bf16_trains_with_float32_weights_and_float32_geometry(build, tmp_path, monkeypatch):
