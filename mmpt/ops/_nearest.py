@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-__all__ = ['block_rows', 'distances', 'nearest_index']
+__all__ = ['distances', 'in_blocks', 'nearest_index']
 
 # Elements of one block of the distance matrix. On CPU one that fits the cache makes the search twice as fast as one of
 # 64 MiB (measured); elsewhere it only bounds memory, at 256 MiB of float32.
@@ -14,10 +16,29 @@ _BLOCK_CPU, _BLOCK_DEVICE = 1 << 20, 1 << 26
 _TREE_PAIRS = 512 * 512
 
 
-def block_rows(query: Tensor, reference: Tensor) -> int:
-    """How many queries of every cloud to compare with all reference points at once."""
+def in_blocks(query: Tensor, reference: Tensor, function: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """``function`` of the distances, without all of them at once.
+
+    Whole clouds go together as far as they fit a block, and a cloud that does not fit goes in blocks of queries: a
+    block of a few queries of many clouds would be many small matrix products.
+
+    Args:
+        query (Tensor): (B, M, D).
+        reference (Tensor): (B, N, D).
+        function (Callable): (b, m, N) distances -> tensors (b, m, ...).
+
+    Returns:
+        tuple[Tensor, ...]: (B, M, ...) each.
+    """
     block = _BLOCK_CPU if query.device.type == 'cpu' else _BLOCK_DEVICE
-    return max(1, block // max(1, query.shape[0] * reference.shape[1]))
+    size = max(1, reference.shape[1])
+    clouds = max(1, block // max(1, query.shape[1] * size))
+    rows = max(1, block // (min(clouds, max(1, query.shape[0])) * size))
+    pieces = []
+    for some, others in zip(torch.split(query, clouds), torch.split(reference, clouds)):
+        parts = [function(distances(part, others)) for part in torch.split(some, rows, dim=1)]
+        pieces.append([torch.cat(of_one, dim=1) for of_one in zip(*parts)])
+    return tuple(torch.cat(of_one) for of_one in zip(*pieces))
 
 
 def distances(query: Tensor, reference: Tensor) -> Tensor:
@@ -38,9 +59,8 @@ def nearest_index(query: Tensor, reference: Tensor) -> Tensor:
         found = _by_tree(query, reference)
         if found is not None:
             return found
-    blocks = torch.split(query, block_rows(query, reference), dim=1)
-    parts = [distances(part, reference).argmin(dim=2) for part in blocks]
-    return torch.cat(parts, dim=1)
+    (found,) = in_blocks(query, reference, lambda distance: (distance.argmin(dim=2),))
+    return found
 
 
 @torch.compiler.disable

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._checks import check_batched, check_pair
 from ._mmcv import cuda_guard, fast_ops
-from ._nearest import block_rows, distances, nearest_index
+from ._nearest import in_blocks, nearest_index
 from ._precision import autocast_off, common_coordinates
 from .gather import gather
 
@@ -55,9 +55,8 @@ def ball_query(query: Tensor, reference: Tensor, radius: float, k: int) -> Tenso
 
 
 def _reference(query: Tensor, reference: Tensor, radius: float, k: int) -> Tensor:
-    blocks = torch.split(query, block_rows(query, reference), dim=1)
-    parts = [_first_inside(distances(part, reference), radius, k) for part in blocks]
-    return torch.cat(parts, dim=1)
+    (found,) = in_blocks(query, reference, lambda distance: (_first_inside(distance, radius, k),))
+    return found
 
 
 def _first_inside(distance: Tensor, radius: float, k: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._checks import check_batched, check_pair
 from ._mmcv import cuda_guard, fast_ops
-from ._nearest import block_rows, distances
+from ._nearest import in_blocks
 from ._precision import autocast_off, common_coordinates
 from .gather import gather
 
@@ -77,9 +77,7 @@ def knn(query: Tensor, reference: Tensor, k: int, *, return_distance: bool = Fal
 
 
 def _reference(query: Tensor, reference: Tensor, k: int) -> Neighbours:
-    blocks = torch.split(query, block_rows(query, reference), dim=1)
-    parts = [_smallest(distances(part, reference), k) for part in blocks]
-    return Neighbours(*(torch.cat(pieces, dim=1) for pieces in zip(*parts)))
+    return Neighbours(*in_blocks(query, reference, lambda distance: _smallest(distance, k)))
 
 
 def _smallest(distance: Tensor, k: int) -> tuple[Tensor, Tensor]:
