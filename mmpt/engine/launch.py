@@ -16,6 +16,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmpt.utils.checkpoint import (
+    TRANSFERRED,
     latest_checkpoint,
     load_checkpoint,
     model_state,
@@ -31,8 +32,6 @@ from .hooks import InterruptHook
 
 __all__ = ['test', 'train']
 
-#: What a labelled task's data should have in common with those of the pre-training.
-_TRANSFERRED = ('up_axis', 'normalize', 'num_points')
 # Runs of this process.
 _RUNS = itertools.count(1)
 
@@ -159,7 +158,7 @@ def test(
 def _warn_about_data(pretrained: Mapping[str, Any], dataset: Any) -> None:
     """Say where the data of a labelled task are not what its encoder was pre-trained on, or lack a class."""
     info = getattr(dataset, 'metainfo', {})
-    warn_about_geometry({'meta': pretrained}, info, _TRANSFERRED)
+    warn_about_geometry({'meta': pretrained}, info, TRANSFERRED)
     lacking = dataset.missing_classes() if hasattr(dataset, 'missing_classes') else ()
     if lacking:
         print_log(

@@ -25,6 +25,7 @@ from .errors import CheckpointError
 from .families import family_hint
 
 __all__ = [
+    'TRANSFERRED',
     'Match',
     'geometry_differences',
     'latest_checkpoint',
@@ -36,7 +37,9 @@ __all__ = [
     'warn_about_geometry',
 ]
 
-_GEOMETRY = ('up_axis', 'normalize', 'variant', 'num_points')
+#: What a labelled task's data should have in common with those of the pre-training.
+TRANSFERRED = ('up_axis', 'normalize', 'num_points')
+_GEOMETRY = (*TRANSFERRED, 'variant')
 _trusted = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 __all__ = ['family_hint', 'nearest_family']
 
-#: method -> beginnings of keys that all its checkpoints have. Where one method has all keys of another and more, more
+#: method -> beginnings of keys that its checkpoints have. Where one method has all keys of another and more, more
 #: of them are listed, so that it comes first.
 _SIGNS = {
     'mmpt': ('encoder.blocks.', 'decoder.blocks.', 'heads.tlr.', 'heads.plr.', 'heads.mcl.'),

@@ -13,7 +13,7 @@ import real_shapes
 from _scoring import SMOKE_DATA, val_shapes
 
 from mmpt.registry import DATASETS
-from mmpt.utils.checkpoint import geometry_differences, load_checkpoint
+from mmpt.utils.checkpoint import TRANSFERRED, geometry_differences, load_checkpoint
 from mmpt.utils.config import load_config, parse_options
 from mmpt.utils.errors import ConfigError, explain
 
@@ -24,9 +24,6 @@ from .tasks import Task, array_tasks, pair_task
 from .trainings import leaves
 
 __all__ = ['jobs_of', 'notes_on', 'tasks_of']
-
-#: what a labelled task may have otherwise than the pre-training, and its scores suffer from.
-_GEOMETRY = ('up_axis', 'normalize', 'num_points')
 
 #: labelled shapes of the quick start's val loop.
 _GENERATED_CONFIG = 'configs/mmpt/quickstart_pretrain.py'
@@ -139,7 +136,7 @@ def notes_on(bench: Bench, tasks: Sequence[Task]) -> list[str]:
         cfg = load_config(ROOT / task.config, parse_options(list(task.options)))
         loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or cfg.train_dataloader
         info = DATASETS.build(loader.dataset).metainfo
-        for sentence in geometry_differences(checkpoint, info, _GEOMETRY):
+        for sentence in geometry_differences(checkpoint, info, TRANSFERRED):
             found.setdefault(sentence, []).append(task.name)
     return [f'{", ".join(names)}: {sentence}' for sentence, names in found.items()]
 

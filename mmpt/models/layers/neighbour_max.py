@@ -8,8 +8,8 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ['neighbour_max']
 
-# Entries gathered at once. On CPU they stay in the cache, where torch's vectorised maximum runs 8 times as fast as
-# embedding_bag, which walks them one by one (tools/benchmarks/dgcnn_speed.py); elsewhere they only bound memory.
+# Entries gathered at once. On CPU they stay in the cache, where the maximum uses the vector unit; embedding_bag walks
+# them one by one (tools/benchmarks/dgcnn_speed.py times the encoder). Elsewhere they only bound memory.
 _BLOCK_CPU, _BLOCK_DEVICE = 1 << 19, 1 << 26
 
 
