@@ -2,7 +2,7 @@
 # 32 of them make a batch, of 512 points each, because every edge convolution compares all points with all others.
 #
 # Hardware and time: 2 CPU cores; tools/benchmarks/family.py gives every method the same minutes.
-# Figure to expect: not measured yet; the table in docs/family.md is made by that command.
+# Figure to expect: the table in docs/family.md, made by that command.
 #
 #   python tools/train.py configs/crosspoint/laptop_synthetic.py
 _base_ = [
