@@ -88,6 +88,23 @@ def _cells(row: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+def _table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Head and cells; published figures are a column where a row has some."""
+    head, cells = list(_HEAD), [_cells(row) for row in rows]
+    if any(row['published'] for row in rows):
+        head.append('published')
+        cells = [[*line, _range(row['published'])] for line, row in zip(cells, rows)]
+    return head, cells
+
+
+def _range(published: Sequence[Mapping[str, str]]) -> str | None:
+    """What stands in one cell for figures whose sources and protocols have a table of their own."""
+    values = sorted((figure['value'].partition(' ')[0] for figure in published), key=float)
+    if len(values) < 3:
+        return ', '.join(values) or None
+    return f'{values[0]} to {values[-1]} ({len(values)} figures)'
+
+
 _HEAD = ('task', 'score', 'checkpoint', 'spread', 'untrained', 'spread', 'gain', 'outside', 's a seed', 'MB')
 _ABOUT = (
     '"untrained" is the same encoder at random initialisation under the same protocol; where features are '
@@ -100,8 +117,9 @@ _ABOUT = (
 
 def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """For a terminal."""
-    lines = [list(_HEAD), *([_text(cell) for cell in _cells(row)] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEAD))]
+    head, cells = _table(rows)
+    lines = [head, *([_text(cell) for cell in line] for line in cells)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return '\n'.join(
         '  '.join(t.ljust(w) if i < 2 else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths))) for line in lines
     )
@@ -142,9 +160,9 @@ def markdown(result: Mapping[str, Any]) -> str:
         result (Mapping): ``title``, ``command``, ``rows`` of :func:`collect`, ``failed``, ``notes``,
             ``skipped``, ``environment``.
     """
-    rows = result['rows']
+    rows, (head, cells) = result['rows'], _table(result['rows'])
     lines = [f'# {result["title"]}', '', _ABOUT, '', '```bash', result['command'], '```', '']
-    lines += [_markdown_table(_HEAD, [[_text(cell) for cell in _cells(row)] for row in rows]), '', '## Protocols', '']
+    lines += [_markdown_table(head, [[_text(cell) for cell in line] for line in cells]), '', '## Protocols', '']
     lines += [f'* {task}: {line}' for task, line in _protocols(rows).items()]
     published = _published(rows)
     if published:
@@ -169,10 +187,10 @@ def write_page(result: Mapping[str, Any], path: Path) -> None:
         result (Mapping): see :func:`markdown`.
         path (Path): of the page.
     """
-    rows = result['rows']
+    rows, (head, cells) = result['rows'], _table(result['rows'])
     better = [i for i, row in enumerate(rows) if row['outside']]
     sections = [
-        Section('Scores', [Table(_HEAD, [_cells(row) for row in rows], strong=better), Text(_ABOUT, note=True)]),
+        Section('Scores', [Table(head, cells, strong=better), Text(_ABOUT, note=True)]),
         Section('Protocols', [Table(('task', 'protocol'), list(_protocols(rows).items()))]),
     ]
     published = _published(rows)
