@@ -142,7 +142,7 @@ def train(config, folder, train_another):
     return runner
 
 
-def write_shapenet(folder):
+def write_shapenet(folder, train=9, test=3):
     """ShapeNet55-34 (ReCon's files included) and ShapeNetRendering in exactly the layout of their releases.
 
     Every third shape has no picture.
@@ -154,7 +154,7 @@ def write_shapenet(folder):
     captions = {'catalogue': {'0': '02691156', '1': '03001627', '2': '04379243'}}
     captions['describe'] = {'0': 'airplane', '1': 'chair', '2': 'table'}
     (root / 'shapenet55.json').write_text(json.dumps(captions))
-    for split, count in (('train', 9), ('test', 3)):
+    for split, count in (('train', train), ('test', test)):
         stems = [f'{("02691156", "03001627", "04379243")[i % 3]}-{split}{i:028x}' for i in range(count)]
         (root / 'ShapeNet-55' / f'{split}.txt').write_text(''.join(f'{stem}.npy\n' for stem in stems))
         for number, stem in enumerate(stems):

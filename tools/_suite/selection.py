@@ -27,8 +27,16 @@ __all__ = ['jobs_of', 'notes_on', 'tasks_of']
 
 #: labelled shapes of the quick start's val loop.
 _GENERATED_CONFIG = 'configs/mmpt/quickstart_pretrain.py'
-#: the same with a rendered picture each.
-_PAIRS_CONFIG = 'configs/_base_/datasets/pairs_synthetic.py'
+#: data with a picture each, by name: of ``--data``, title, config.
+_PAIRS = {
+    'generated': ('generated', 'generated classes', 'configs/_base_/datasets/pairs_synthetic.py'),
+    'shapenet': ('real', 'ShapeNet-55', 'configs/_base_/datasets/pairs_shapenet.py'),
+}
+#: how few pairs each part has in a smoke run.
+_SMOKE_PAIRS = {
+    'generated': SMOKE_DATA[1:],
+    'shapenet': [f'val_dataloader.dataset.datasets.{part}.indices=12' for part in (0, 1)],
+}
 #: shapes of a class in each part of real data in a smoke run; five are what the cross-validation needs.
 _SMOKE_SHAPES = 5
 
@@ -53,10 +61,6 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
     tasks: list[Task] = []
     if args.data in ('generated', 'both'):
         tasks += generated_tasks()
-        if args.config:
-            tasks.append(pair_task(args.config, str(ROOT / _PAIRS_CONFIG), 'generated classes'))
-        else:
-            skipped.append('Retrieval between pictures and shapes: --config names no pre-training with a joint space.')
     if args.data in ('real', 'both'):
         for path in args.npz:
             if not path.is_file():
@@ -68,6 +72,14 @@ def tasks_of(bench: Bench, args: argparse.Namespace) -> tuple[list[Task], list[s
         for name, (_, config, options, _) in REAL_SHAPES.items():
             bench.add_shapes(name, partial(_real_shapes, config, options, bench.smoke))
         tasks += real_tasks()
+    if args.config:
+        tasks += [
+            pair_task(name, args.config, config, title, _SMOKE_PAIRS[name] if bench.smoke else ())
+            for name, (kind, title, config) in _PAIRS.items()
+            if args.data in (kind, 'both')
+        ]
+    else:
+        skipped.append('Retrieval between pictures and shapes: --config names no pre-training with a joint space.')
     wanted = [task for task in tasks if args.tasks or args.suite == 'full' or task.suite == 'quick']
     reasons = _reasons(wanted)
     there = [task for task in wanted if task.name not in reasons]
@@ -101,8 +113,10 @@ def _data_sets(config: str, options: Sequence[str]) -> list[str]:
     if not config:
         return []
     cfg = load_config(ROOT / config, parse_options(list(options)))
-    loaders = [cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]
-    data = [leaf for loader in loaders if loader for _, leaf in leaves(loader['dataset']) if 'data_root' in leaf]
+    loaders = [cfg.get(f'{part}_dataloader') or {} for part in ('train', 'val', 'test')]
+    # A config that is a base alone says how it loads before it says what.
+    found = [leaf for loader in loaders if 'dataset' in loader for _, leaf in leaves(loader['dataset'])]
+    data = [leaf for leaf in found if 'data_root' in leaf]
     return [json.dumps({key: leaf[key] for key in sorted(leaf) if key != 'pipeline'}) for leaf in data]
 
 

@@ -12,8 +12,9 @@ from retrieval import Pairs
 from mmpt.apis import get_model
 from mmpt.evaluation import embed_pairs, pair_controls, score_pairs
 from mmpt.evaluation.protocols import FewShotProtocol, Protocol, RetrievalProtocol, Spread, few_shot, probe, retrieve
+from mmpt.utils.config import parse_options
 
-from .bench import Bench, better
+from .bench import ROOT, Bench, better
 from .jobs import Job
 from .published import Figure
 
@@ -137,15 +138,21 @@ def _retrieval(bench: Bench, job: Job, name: str) -> dict[str, Any]:
     return {'scores': better(rows), 'protocol': line, 'record': protocol.to_dict()}
 
 
-def pair_task(config: str, data: str, title: str) -> Task:
+def pair_task(name: str, config: str, data: str, title: str, options: Sequence[str] = ()) -> Task:
     """Retrieval between pictures and shapes in the joint space of a pre-training.
 
     Args:
+        name (str): of the data.
         config (str): of the pre-training.
-        data (str): config whose val loop has pictures.
+        data (str): config whose val loop has pictures, relative to the checkout.
         title (str): of the data in tables.
+        options (Sequence[str]): ``key=value`` over what ``data`` says.
     """
-    pairs = cache(lambda: Pairs(data, {}, 64))
+    pairs = cache(lambda: Pairs(str(ROOT / data), parse_options(list(options)), 64))
+    # One checkpoint has one embedding of each pair, whatever the seed of the task's draws.
+    embedded = cache(
+        lambda bench: embed_pairs(get_model(config, bench.checkpoint, bench.device), pairs().batches()),
+    )
     scores = {
         'image to shape/R@5': Score('image to shape R@5'),
         'shape to image/R@5': Score('shape to image R@5'),
@@ -153,19 +160,17 @@ def pair_task(config: str, data: str, title: str) -> Task:
     }
 
     def run(bench: Bench, job: Job) -> dict[str, Any]:
-        protocol = RetrievalProtocol(seed=job.seed)
-        everything = pairs().batches()
+        protocol = RetrievalProtocol(seed=job.seed, **({'prototype_images': 1} if bench.smoke else {}))
+        known = embedded(bench)
         if job.source == 'checkpoint':
-            found = score_pairs(embed_pairs(get_model(config, bench.checkpoint, bench.device), everything), protocol)
-            measured = found.scores
+            measured = score_pairs(known, protocol).scores
         else:
-            train = [i for i in range(len(pairs().dataset)) if pairs().dataset[i]['data_samples'].split == 'train']
-            build = partial(get_model, config, device=bench.device)
-            measured = pair_controls(build, everything, pairs().batches(train), protocol, (job.seed,))[0]['best']
+            build, train = partial(get_model, config, device=bench.device), pairs().batches(known.part('train').rows)
+            measured = pair_controls(build, pairs().batches(), train, protocol, (job.seed,))[0]['best']
         return {
-            'scores': {name: measured[name] for name in scores if name in measured},
+            'scores': {score: measured[score] for score in scores if score in measured},
             'protocol': protocol.describe(),
             'record': protocol.to_dict(),
         }
 
-    return Task('pairs-generated', f'{title}, with pictures', 'quick', scores, 60.0, run)
+    return Task(f'pairs-{name}', f'{title}, with pictures', 'quick', scores, 60.0, run, data, options)

@@ -1,0 +1,67 @@
+"""tools/benchmark.py between pictures and shapes: generated pairs, and ShapeNet's in the layout of its release."""
+
+import importlib.util
+import json
+
+import pytest
+import torch
+from _small import ROOT, write_shapenet
+
+from mmpt.apis import get_model
+from mmpt.utils.errors import ConfigError
+
+ENCODER = {'type': 'PointTransformer', 'num_groups': 16, 'group_size': 8, 'dim': 16, 'depth': 1, 'num_heads': 2}
+ENCODER |= {'patch_widths': [8, 16, 16]}
+MODEL = f"""
+model = dict(
+    type='MultiTaskPretrainer',
+    encoder={ENCODER},
+    image_encoder=dict(type='TimmImageEncoder', model_name='test_resnet', pretrained=False),
+    views=dict(full=dict(source='points')),
+    heads=dict(
+        mcl=dict(
+            type='MultiModalContrastHead', dim=16, image_dim=96, views=('full',), pooling=('max', 'mean'),
+            hidden_dim=16, out_dim=8,
+        ),
+    ),
+)
+"""
+TITLES = ('image to shape R@5', 'shape to image R@5', 'class by pictures')
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The tool on a model with a joint space, in a folder of its own."""
+    spec = importlib.util.spec_from_file_location('benchmark', ROOT / 'tools' / 'benchmark.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    (tmp_path / 'config.py').write_text(MODEL)
+    torch.manual_seed(5)
+    model = get_model(tmp_path / 'config.py')
+    torch.save({'state_dict': model.state_dict(), 'meta': {'encoder_cfg': ENCODER}}, tmp_path / 'model.pth')
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options):
+        config = ['--config', str(tmp_path / 'config.py'), '--work-dir', str(tmp_path / 'out'), '--device', 'cpu']
+        tool.main([str(tmp_path / 'model.pth'), *config, '--smoke', '--seeds', '0', *options])
+        return json.loads((tmp_path / 'out' / 'report.json').read_text())
+
+    return run
+
+
+def test_pairs_are_measured_where_their_data_are(run, tmp_path):
+    with pytest.raises(ConfigError, match='pairs-shapenet cannot be run: data/ShapeNet55-34 is not there'):
+        run('--data', 'real', '--tasks', 'pairs-shapenet')
+    write_shapenet(tmp_path / 'data', train=12, test=12)
+    result = run('--data', 'both', '--tasks', 'pairs-generated', 'pairs-shapenet')
+    assert result['failed'] == []
+    rows = {(row['task'], row['score']): row for row in result['rows']}
+    data = ('generated classes, with pictures', 'ShapeNet-55, with pictures')
+    assert list(rows) == [(task, title) for task in data for title in TITLES]
+    for row in rows.values():
+        assert 0 <= row['random']['mean'] <= 1 and 0 <= row['checkpoint']['mean'] <= 1
+        assert row['protocol'].startswith('cosine similarity of joint embeddings')
+    # A hit more or less is an eighth of the eight test shapes with a picture, and 1/108 of the generated ones.
+    for task, pairs in zip(data, (108, 8)):
+        hits = rows[task, TITLES[0]]['checkpoint']['mean'] * pairs
+        assert hits == pytest.approx(round(hits)) and hits >= 1
