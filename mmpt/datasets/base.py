@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,14 @@ class PointCloudDataset(Dataset):
         """The class of shape ``index`` (counted over all shapes); override where that needs no :meth:`load_info`."""
         return self.load_info(index).get('label')
 
+    def classes_of(self, index: int) -> Iterable[int]:
+        """Classes that occur in shape ``index``; none where that is not known without reading its points.
+
+        Override where a sample has several, as the boxes of a scene.
+        """
+        label = self.label(index)
+        return () if label is None else (label,)
+
     def distinct(self) -> Sequence[int]:
         """Indices (counted over all shapes) of those in use; override where one scene stands at several of them."""
         return range(self.num_shapes()) if self.indices is None else self.indices
@@ -192,11 +201,15 @@ class PointCloudDataset(Dataset):
         return counts
 
     def missing_classes(self) -> tuple[str, ...]:
-        """Names of the classes without a shape among those in use; none where there are no classes or labels."""
-        classes = self._metainfo.get('classes') or ()
-        chosen = range(self.num_shapes()) if self.indices is None else self.indices
-        there = {self.label(int(index)) for index in chosen} if classes else set()
-        return tuple(name for label, name in enumerate(classes) if label not in there) if there - {None} else ()
+        """Names of the classes that occur in nothing in use; none where there are no classes or labels.
+
+        What cannot be read is left to the training, which names the file.
+        """
+        classes, there = self._metainfo.get('classes') or (), set()
+        for index in self.distinct() if classes else ():
+            with suppress(*_BAD_SAMPLE):
+                there.update(self.classes_of(int(index)))
+        return tuple(name for label, name in enumerate(classes) if label not in there) if there - {-1} else ()
 
     @property
     def metainfo(self) -> dict[str, Any]:

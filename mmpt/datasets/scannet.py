@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,15 @@ class ScanNet(PointCloudDataset):
     def label(self, index: int) -> int | None:
         """None: a scene has no class."""
         return None
+
+    def classes_of(self, index: int) -> Iterable[int]:
+        """Classes of its boxes; none for segmentation, where every point would have to be read."""
+        if self.variant != 'det18' or self.split == 'test':
+            return ()
+        if not hasattr(self, 'scenes'):
+            return self.load_info(index)['box_labels']
+        scene = self.scenes[index]
+        return read_npz(scene, ('box_labels',))['box_labels'] if self.layout == 'npz' else scene.box_labels
 
     def load_info(self, index: int) -> dict[str, Any]:
         """Read a scene.

@@ -29,6 +29,7 @@ from mmpt.utils.errors import ConfigError
 
 from .distributed import process_group, unwrap
 from .hooks import InterruptHook
+from .hooks.class_counts_hook import absent_classes
 
 __all__ = ['test', 'train']
 
@@ -161,12 +162,7 @@ def _warn_about_data(pretrained: Mapping[str, Any], dataset: Any) -> None:
     warn_about_geometry({'meta': pretrained}, info, TRANSFERRED)
     lacking = dataset.missing_classes() if hasattr(dataset, 'missing_classes') else ()
     if lacking:
-        print_log(
-            f'{len(lacking)} of {len(info["classes"])} classes have no shape in the training data: '
-            f'{", ".join(lacking[:10])}{", ..." if len(lacking) > 10 else ""}.',
-            logger='current',
-            level=logging.WARNING,
-        )
+        print_log(absent_classes(lacking, info['classes']), logger='current', level=logging.WARNING)
 
 
 def _prepare(config: str, work_dir: str | None, options: Mapping[str, Any] | None, launcher: str) -> Config:

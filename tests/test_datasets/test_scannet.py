@@ -66,6 +66,9 @@ def test_detection_has_the_frame_of_the_room_and_its_boxes(tree, split):
     assert sample['boxes'].dtype == np.float32 and sample['box_labels'].dtype == np.int64
     assert (sample['semantic'][owner == 0] == -1).all()  # the floor is none of the 18
     assert (sample['semantic'][owner == 1] == list(SCANNET18).index('chair')).all()
+    assert data.missing_classes() == tuple(name for name in SCANNET18 if name not in classes.values())
+    # Every point of every scene would have to be read for that.
+    assert ScanNet(str(tree), split).missing_classes() == ()
 
 
 def test_the_test_split_has_no_labels(tree):
@@ -181,7 +184,7 @@ def test_the_tree_of_mmdetection3d_gives_the_same_samples(tree, mmdet3d, variant
     for split in ('train', 'val'):
         ours = ScanNet(str(tree), split, variant=variant)
         theirs = ScanNet(str(mmdet3d), split, variant=variant, layout='mmdet3d')
-        assert len(ours) == len(theirs)
+        assert len(ours) == len(theirs) and ours.missing_classes() == theirs.missing_classes()
         for index in range(len(ours)):
             one, other = ours.load_info(index), theirs.load_info(index)
             one.pop('normals')

@@ -102,6 +102,9 @@ def test_the_data_set_gives_the_same_from_its_cache(tmp_path):
             assert not isinstance(value, np.ndarray) or value.dtype == other[key].dtype
     assert plain.metainfo['up_axis'] == 'z' and plain.metainfo['classes'] == ROOM_CLASSES
     assert plain.metainfo['box_classes'] == ROOM_CLASSES[: len(FURNITURE)]
+    there = {label for index in range(3) for label in plain.load_info(index)['semantic'].tolist()}
+    assert again.missing_classes() == tuple(name for label, name in enumerate(ROOM_CLASSES) if label not in there)
+    assert again.missing_classes() and plain.missing_classes() == ()
 
 
 def test_points_of_each_class_are_counted_once_a_scene(tmp_path):

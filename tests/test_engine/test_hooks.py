@@ -11,8 +11,10 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmpt.datasets import SyntheticRooms
 from mmpt.engine import EncoderEMAHook, ValueScheduleHook
 from mmpt.engine.deferred import DeferredBuffer, defer_scalar
+from mmpt.engine.hooks import ClassCountsHook
 from mmpt.engine.hooks.value_schedule_hook import scheduled_value
 from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError
@@ -207,3 +209,25 @@ def test_no_step_waits_for_the_device(toy):
         runner.train()
     # The first update asks, for it makes the state of the optimiser; the last step is followed by a checkpoint.
     assert reads.steps[1] > 0 and reads.steps[2:-1] == [0] * 6
+
+
+def test_points_of_the_training_are_counted_once_and_classes_without_one_are_named():
+    told, said, warned = [], [], []
+    rooms = SyntheticRooms(size=2, num_points=500)
+    counts = rooms.class_counts()
+    model = SimpleNamespace(class_counts=torch.zeros(13), set_class_counts=told.append)
+    runner = SimpleNamespace(
+        model=model,
+        train_dataloader=SimpleNamespace(dataset=rooms),
+        logger=SimpleNamespace(info=said.append, warning=warned.append),
+    )
+    ClassCountsHook().before_train(runner)
+    assert [found.tolist() for found in told] == [counts.tolist()] and said[0].startswith('2 scenes are read once')
+    lacking = [name for name, count in zip(rooms.metainfo['classes'], counts) if not count]
+    assert lacking and warned == [
+        f'{len(lacking)} of 13 classes do not occur in the training data: {", ".join(lacking)}.'
+    ]
+    # A model that goes on knows already.
+    model.class_counts = torch.ones(13)
+    ClassCountsHook().before_train(runner)
+    assert len(told) == len(warned) == 1

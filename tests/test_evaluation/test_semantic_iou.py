@@ -5,6 +5,7 @@ import pytest
 import sklearn.metrics as theirs
 
 from mmpt.evaluation import SemanticIoU
+from mmpt.evaluation.metrics import semantic_iou
 from mmpt.evaluation.protocols import confusion_matrix, semantic_scores
 
 CLASSES = 7
@@ -49,8 +50,11 @@ def test_scores_are_scikit_learns():
     )
 
 
-def test_a_class_that_is_nowhere_is_left_out_and_one_only_predicted_counts_zero():
+def test_a_class_that_is_nowhere_is_left_out_and_one_only_predicted_counts_zero(monkeypatch):
+    said = []
+    monkeypatch.setattr(semantic_iou, 'print_log', lambda text, **_: said.append(text))
     scores = scored(random_scenes())
+    assert len(said) == 1 and said[0].endswith('; neither labelled nor predicted, so left out: e.')
     assert 'semantic/e' not in scores and scores['semantic/g'] == scores['semantic/f'] == 0
     alone = semantic_scores([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
     assert alone.miou == pytest.approx((0.75 + 0) / 2) and alone.class_accuracy == alone.accuracy == 0.75

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,19 @@ class SyntheticRooms(PointCloudDataset):
         """None: a room has no class."""
         return None
 
+    def classes_of(self, index: int) -> Iterable[int]:
+        """Its furniture and what every room has; none without a cache, where it would have to be generated."""
+        if self._folder is None:
+            return ()
+        furniture = self._open(self._folder)['box_labels'][index]
+        return (*furniture[furniture >= 0].tolist(), *range(len(FURNITURE), len(ROOM_CLASSES)))
+
     def load_info(self, index: int) -> dict[str, Any]:
         """The generated room, from the cache where there is one."""
-        arrays = self._make(index) if self._folder is None else self._read(index)
+        if self._folder is None:
+            arrays = self._make(index)
+        else:
+            arrays = {name: np.array(array[index]) for name, array in self._open(self._folder).items()}
         there = arrays['box_labels'] >= 0
         return {
             'sample_id': f'room-{self.split}-{self.seed}-{index:06d}',
@@ -125,11 +135,10 @@ class SyntheticRooms(PointCloudDataset):
         build_cache(folder, self._fields(), self.size, self._make, about=about, workers=workers)
         return folder
 
-    def _read(self, index: int) -> dict[str, np.ndarray]:
+    def _open(self, folder: Path) -> dict[str, np.ndarray]:
         if self._arrays is None:
-            assert self._folder is not None
-            self._arrays = open_cache(self._folder, self._fields())
-        return {name: np.array(array[index]) for name, array in self._arrays.items()}
+            self._arrays = open_cache(folder, self._fields())
+        return self._arrays
 
     def __getstate__(self) -> dict[str, Any]:
         # A memory map would be pickled with its contents when workers are spawned; they open the files themselves.

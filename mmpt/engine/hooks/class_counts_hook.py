@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmpt.engine.distributed import unwrap
 from mmpt.registry import HOOKS
 
-__all__ = ['ClassCountsHook']
+__all__ = ['ClassCountsHook', 'absent_classes']
 
 
 @HOOKS.register_module()
@@ -30,3 +32,12 @@ class ClassCountsHook(Hook):
         model.set_class_counts(counts)
         names = dataset.metainfo['classes']
         runner.logger.info('points: ' + ', '.join(f'{name} {count}' for name, count in zip(names, counts)))
+        lacking = [name for name, count in zip(names, counts) if not count]
+        if lacking:
+            runner.logger.warning(absent_classes(lacking, names))
+
+
+def absent_classes(lacking: Sequence[str], classes: Sequence[str]) -> str:
+    """The sentence for classes that a training will never see."""
+    named = f'{", ".join(lacking[:10])}{", ..." if len(lacking) > 10 else ""}'
+    return f'{len(lacking)} of {len(classes)} classes do not occur in the training data: {named}.'
