@@ -75,11 +75,12 @@ class SkippedSamplesHook(Hook):
         self._seen = _Skipped()
         if not places:
             return
-        lines = [f'  {count} x {reason}' for reason, count in sorted(tries.items())[:_LISTED_AT_MOST]]
+        lines = [f'  {tried} x {reason}' for reason, tried in sorted(tries.items())[:_LISTED_AT_MOST]]
         more = len(tries) - len(lines)
+        count = '1 sample' if len(places) == 1 else f'{len(places)} samples'
         runner.logger.warning(
-            f'{when}: {len(places)} sample{"s" * (len(places) > 1)} could not be read and others were taken in their '
-            f'place. What was tried:\n' + '\n'.join(lines + ([f'  and {more} more reasons'] if more > 0 else []))
+            f'{when}: {count} could not be read, so another was taken in the place of each; all tries:\n'
+            + '\n'.join(lines + ([f'  and {more} more reasons'] if more > 0 else []))
         )
 
 
