@@ -10,18 +10,36 @@ from mmpt.datasets.modelnet import MODELNET40
 _CLASSES = ('airplane', 'chair', 'night_stand')
 
 
-def write_modelnet40(folder):
-    """Text files: 12 training and 6 test shapes of 200 points with normals (10,000 in the release)."""
+def write_modelnet40(folder, points=200, names=MODELNET40):
+    """Text files: 12 training and 6 test shapes of 200 points with normals (10,000 in the release).
+
+    With ten ``names``, the lists of ModelNet10, which lie in the same folder.
+    """
     root, rng = folder / 'ModelNet' / 'modelnet40_normal_resampled', np.random.default_rng(0)
     root.mkdir(parents=True)
-    (root / 'modelnet40_shape_names.txt').write_text(''.join(f'{name}\n' for name in MODELNET40))
+    prefix = f'modelnet{len(names)}'
+    (root / f'{prefix}_shape_names.txt').write_text(''.join(f'{name}\n' for name in names))
     for split, numbers in (('train', range(1, 5)), ('test', range(5, 7))):
-        stems = [f'{name}_{number:04d}' for name in _CLASSES for number in numbers]
-        (root / f'modelnet40_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+        stems = [f'{name}_{number:04d}' for name in _CLASSES if name in names for number in numbers]
+        (root / f'{prefix}_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
         for stem in stems:
             place = root / stem.rpartition('_')[0]
             place.mkdir(exist_ok=True)
-            np.savetxt(place / f'{stem}.txt', rng.standard_normal((200, 6)), fmt='%.6f', delimiter=',')
+            table = rng.standard_normal((points, 6))
+            table[:, 3:] /= np.linalg.norm(table[:, 3:], axis=1, keepdims=True)
+            np.savetxt(place / f'{stem}.txt', table, fmt='%.6f', delimiter=',')
+
+
+def write_modelnet40_h5(folder):
+    """The h5 files: five training shapes in two files and two of test, in the unit sphere."""
+    root, rng = folder / 'modelnet40_ply_hdf5_2048', np.random.default_rng(0)
+    root.mkdir(parents=True)
+    for name, count in (('train0', 3), ('train1', 2), ('test0', 2)):
+        points = rng.standard_normal((count, 2048, 3))
+        points -= points.mean(axis=1, keepdims=True)
+        points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
+        with h5py.File(root / f'ply_data_{name}.h5', 'w') as file:
+            file['data'], file['label'] = points.astype(np.float32), np.arange(count, dtype=np.uint8)[:, None]
 
 
 def write_modelnet_fewshot(folder, way=3, shot=2, points=150):
