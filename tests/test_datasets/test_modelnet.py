@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from mmpt.datasets import ModelNet
 from mmpt.datasets.modelnet import MODELNET40
 from mmpt.datasets.shards import ShardWriter, encode_record
+from mmpt.datasets.verification import check_counts
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,10 @@ def test_modelnet10(resampled):
     assert [data.label(k) for k in range(2)] == [2, 6] and data.metainfo['classes'] == tuple(names)
     assert data[0]['class_name'] == 'chair' and data.metainfo['variant'] == 'modelnet10_normal_resampled'
     np.testing.assert_array_equal(data[1]['points'], cloud_of('night_stand_0002')[:, :3])
+    counts = {split: ModelNet.EXPECTED_COUNTS[data.metainfo['variant'], split] for split in ('train', 'test')}
+    assert counts == {'train': 3991, 'test': 908}
+    (finding,) = check_counts(data)
+    assert 'has 2 shapes, published are 3,991' in finding.text
 
 
 def test_packed_gives_the_same_samples(cached, tmp_path):
