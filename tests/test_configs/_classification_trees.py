@@ -8,20 +8,42 @@ import numpy as np
 from mmpt.datasets.modelnet import MODELNET40
 
 _CLASSES = ('airplane', 'chair', 'night_stand')
+_TEN = ('bathtub', 'bed', 'chair', 'desk', 'dresser', 'monitor', 'night_stand', 'sofa', 'table', 'toilet')
 
 
-def write_modelnet40(folder):
-    """Text files: 12 training and 6 test shapes of 200 points with normals (10,000 in the release)."""
+def write_modelnet40(folder, train=4, points=200):
+    """Text files: of each class ``train`` and 2 test shapes of ``points`` (10,000 in the release) with normals."""
     root, rng = folder / 'ModelNet' / 'modelnet40_normal_resampled', np.random.default_rng(0)
     root.mkdir(parents=True)
-    (root / 'modelnet40_shape_names.txt').write_text(''.join(f'{name}\n' for name in MODELNET40))
-    for split, numbers in (('train', range(1, 5)), ('test', range(5, 7))):
+    for count, names in ((40, MODELNET40), (10, _TEN)):
+        (root / f'modelnet{count}_shape_names.txt').write_text(''.join(f'{name}\n' for name in names))
+    for split, numbers in (('train', range(1, train + 1)), ('test', range(train + 1, train + 3))):
         stems = [f'{name}_{number:04d}' for name in _CLASSES for number in numbers]
         (root / f'modelnet40_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+        tenth = [stem for stem in stems if stem.rpartition('_')[0] in _TEN]
+        (root / f'modelnet10_{split}.txt').write_text(''.join(f'{stem}\n' for stem in tenth))
         for stem in stems:
             place = root / stem.rpartition('_')[0]
             place.mkdir(exist_ok=True)
-            np.savetxt(place / f'{stem}.txt', rng.standard_normal((200, 6)), fmt='%.6f', delimiter=',')
+            # Stretched along another axis by class, so that there is something to learn.
+            cloud = rng.standard_normal((points, 6)) * (1 + 2 * np.eye(6)[_CLASSES.index(place.name)])
+            np.savetxt(place / f'{stem}.txt', cloud, fmt='%.6f', delimiter=',')
+
+
+def write_modelnet40_h5(folder, train=5):
+    """The release of PointNet: of each class ``train`` and 2 test shapes of 2,048 points, two files a part."""
+    root, rng = folder / 'modelnet40_ply_hdf5_2048', np.random.default_rng(0)
+    root.mkdir(parents=True)
+    (root / 'shape_names.txt').write_text('\n'.join(MODELNET40))
+    for split, count in (('train', train), ('test', 2)):
+        names = [f'ply_data_{split}{number}.h5' for number in range(2)]
+        (root / f'{split}_files.txt').write_text(''.join(f'data/{root.name}/{name}\n' for name in names))
+        labels = np.repeat([MODELNET40.index(name) for name in _CLASSES], count)
+        for name, part in zip(names, np.array_split(labels, 2)):
+            with h5py.File(root / name, 'w') as file:
+                file['data'] = rng.standard_normal((len(part), 2048, 3)).astype(np.float32)
+                file['normal'] = np.zeros((len(part), 2048, 3), np.float32)
+                file['label'] = part[:, None].astype(np.uint8)
 
 
 def write_modelnet_fewshot(folder, way=3, shot=2, points=150):
