@@ -125,6 +125,20 @@ def test_results_of_another_checkpoint_are_not_mixed_in(tool, place):
     assert not done.exists()
 
 
+def test_results_of_another_config_are_not_taken(tool, place):
+    out = run(tool, place, *ARRAYS, '--seeds', '0')
+    path = out / 'results' / 'probe-generated-random-0.json'
+    result = json.loads(path.read_text())
+    assert result['record']['split'] == {'train': 30, 'test': 15}
+    assert result['protocol'].startswith('30 training and 15 test shapes; protocol cv')
+    path.write_text(json.dumps({**result, 'config': 'of yesterday'}))
+    with pytest.raises(ConfigError, match='probe-generated-random-0.json was made before the config of probe-gen'):
+        run(tool, place, *ARRAYS, '--seeds', '0')
+    path.unlink()
+    run(tool, place, *ARRAYS, '--seeds', '0')
+    assert json.loads(path.read_text())['config'] == result['config']
+
+
 def test_a_failed_job_is_named_and_the_others_go_on(tool, place, monkeypatch, capsys):
     from _suite.bench import Bench
 
