@@ -83,7 +83,8 @@ def main(argv: list[str] | None = None) -> None:
         store = Store(folder, digest, args.fresh)
         by_name = {task.name: task for task in tasks}
         costs = {task.name: task.cost for task in tasks}
-        failed = run_jobs(jobs, store, lambda job: by_name[job.task].run(bench, job), costs)
+        configs = {task.name: task.digest() for task in tasks}
+        failed = run_jobs(jobs, store, lambda job: by_name[job.task].run(bench, job), costs, configs)
         if not is_main_process():
             return
     rows = collect(tasks, jobs, store)

@@ -61,6 +61,8 @@ class PointCloudFolder(PointCloudDataset):
             class: files of other folders are then left out. None: no labels, whatever folders there are.
         suffixes (Sequence[str] | None): read these alone, such as ``('.ply',)``; None for all known ones.
         images_root (str | None): where the pictures are; None for none.
+        images_subfolder (str): folder below ``<images_root>/<stem>`` that holds the pictures, such as 'rendering' of
+            ShapeNetRendering; '' if they lie in ``<images_root>/<stem>`` itself.
         captions (str | None): file of captions, see :func:`~mmpt.datasets.listing.read_captions`.
         up_axis (str): 'y' or 'z', the axis that is up **in the files**; ``LoadPoints`` turns z up to y up, so that
             (x, y, z) becomes (x, z, -y).
@@ -83,6 +85,7 @@ class PointCloudFolder(PointCloudDataset):
         classes: str | Sequence[str] | None = 'folders',
         suffixes: Sequence[str] | None = None,
         images_root: str | None = None,
+        images_subfolder: str = '',
         captions: str | None = None,
         up_axis: str = 'y',
         packed: bool = False,
@@ -96,7 +99,7 @@ class PointCloudFolder(PointCloudDataset):
             )
         self.data_root, self.split, self.split_by, self.up_axis = Path(data_root), split, split_by, up_axis
         self.suffixes = _check_suffixes(suffixes)
-        self.images_root = images_root
+        self.images_root, self.images_subfolder = images_root, images_subfolder
         self.ignored: Counter[str] = Counter()
         names: tuple[str, ...] | None = None
         if not packed:
@@ -259,9 +262,10 @@ class PointCloudFolder(PointCloudDataset):
         if self.images_root is None:
             return []
         base = os.path.join(self.images_root, stem)
+        folder = os.path.join(base, self.images_subfolder)
         try:
-            names = sorted(name for name in os.listdir(base) if name.lower().endswith(_PICTURES) and name[0] != '.')
-            return [os.path.join(base, name) for name in names]
+            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(_PICTURES) and name[0] != '.')
+            return [os.path.join(folder, name) for name in names]
         except (FileNotFoundError, NotADirectoryError):
             # Every stem may have a picture of one kind only, so the first one is it.
             return next(([base + end] for end in _PICTURES if os.path.isfile(base + end)), [])

@@ -47,7 +47,8 @@ class ShapeNetMVCNN(PointCloudDataset):
         split (str): 'train', 'val', 'test', or 'trainval', on which TAP pre-trains.
         variant (str): '1024' or '2048', how many points the clouds have.
         labels (bool): read the class of each shape from ``shapenet55v1/<part>.csv``; a shape that the table leaves out
-            has no label. Tables of the train and the val part are known to be in MVCNN's archive.
+            has no label. Tables of the train and the val part are known to be in MVCNN's archive, of the test part
+            none is, so its classes are not known. Without labels ``metainfo['classes']`` is None.
         views (Sequence[int] | None): numbers of the pictures that may be used, from 1; None for all twelve.
         packed (bool): read shards in place of the files; ``labels`` and ``views`` are then those of packing.
         pipeline (Sequence[dict | Callable]): see :class:`PointCloudDataset`, as are ``kwargs``.
@@ -84,7 +85,9 @@ class ShapeNetMVCNN(PointCloudDataset):
             self.items = [(part, model) for part in _PARTS[split] for model in self._list(part)]
             tables = [_read_table(self.root / 'shapenet55v1' / f'{part}.csv') for part in _PARTS[split] * labels]
             self.synsets = {model: synset for table in tables for model, synset in table.items()}
-        metainfo = {'variant': variant, 'up_axis': 'y', 'classes': tuple(SYNSETS.values()), 'split': split}
+        # Classes without a label in any sample would be asked for by what scores or counts them.
+        classes = tuple(SYNSETS.values()) if labels else None
+        metainfo = {'variant': variant, 'up_axis': 'y', 'classes': classes, 'split': split}
         super().__init__(pipeline, metainfo=metainfo, packed_root=data_root if packed else None, **kwargs)
 
     def _list(self, part: str) -> list[str]:

@@ -77,7 +77,8 @@ def calibrate_batchnorm(
 def calibrated_batchnorm(module: nn.Module) -> Iterator[int]:
     """Set the running statistics of all batch norms to those of what passes the module inside the block.
 
-    Only the norm layers are in train mode there; a norm that nothing passes keeps its statistics.
+    Only the norm layers are in train mode there; a norm that nothing passes keeps its statistics. Processes do not wait
+    for each other: each calibrates a module of its own, if it has one to calibrate.
 
     Args:
         module (nn.Module): its training flags are restored.
@@ -96,10 +97,12 @@ def calibrated_batchnorm(module: nn.Module) -> Iterator[int]:
                 # With momentum 1 the layer itself leaves each batch's statistics in its buffers.
                 norm.train()
                 norm.momentum = 1.0  # type: ignore[assignment]
+                norm.over_ranks = False  # type: ignore[assignment]
             yield len(norms)
     finally:
         for norm, momentum, handle in zip(norms, momenta, handles):
             norm.momentum = momentum
+            vars(norm).pop('over_ranks', None)
             handle.remove()
     for norm, state in merged.items():
         state.write(norm)

@@ -8,38 +8,45 @@ import numpy as np
 from mmpt.datasets.modelnet import MODELNET40
 
 _CLASSES = ('airplane', 'chair', 'night_stand')
+_TEN = ('bathtub', 'bed', 'chair', 'desk', 'dresser', 'monitor', 'night_stand', 'sofa', 'table', 'toilet')
 
 
-def write_modelnet40(folder, points=200, names=MODELNET40):
-    """Text files: 12 training and 6 test shapes of 200 points with normals (10,000 in the release).
-
-    With ten ``names``, the lists of ModelNet10, which lie in the same folder.
-    """
+def write_modelnet40(folder, train=4, points=200):
+    """Text files: of each class ``train`` and 2 test shapes of ``points`` (10,000 in the release) with normals."""
     root, rng = folder / 'ModelNet' / 'modelnet40_normal_resampled', np.random.default_rng(0)
     root.mkdir(parents=True)
-    prefix = f'modelnet{len(names)}'
-    (root / f'{prefix}_shape_names.txt').write_text(''.join(f'{name}\n' for name in names))
-    for split, numbers in (('train', range(1, 5)), ('test', range(5, 7))):
-        stems = [f'{name}_{number:04d}' for name in _CLASSES if name in names for number in numbers]
-        (root / f'{prefix}_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+    for count, names in ((40, MODELNET40), (10, _TEN)):
+        (root / f'modelnet{count}_shape_names.txt').write_text(''.join(f'{name}\n' for name in names))
+    for split, numbers in (('train', range(1, train + 1)), ('test', range(train + 1, train + 3))):
+        stems = [f'{name}_{number:04d}' for name in _CLASSES for number in numbers]
+        (root / f'modelnet40_{split}.txt').write_text(''.join(f'{stem}\n' for stem in stems))
+        tenth = [stem for stem in stems if stem.rpartition('_')[0] in _TEN]
+        (root / f'modelnet10_{split}.txt').write_text(''.join(f'{stem}\n' for stem in tenth))
         for stem in stems:
             place = root / stem.rpartition('_')[0]
             place.mkdir(exist_ok=True)
-            table = rng.standard_normal((points, 6))
-            table[:, 3:] /= np.linalg.norm(table[:, 3:], axis=1, keepdims=True)
-            np.savetxt(place / f'{stem}.txt', table, fmt='%.6f', delimiter=',')
+            # Stretched along another axis by class, so that there is something to learn.
+            cloud = rng.standard_normal((points, 6)) * (1 + 2 * np.eye(6)[_CLASSES.index(place.name)])
+            np.savetxt(place / f'{stem}.txt', cloud, fmt='%.6f', delimiter=',')
 
 
-def write_modelnet40_h5(folder):
-    """The h5 files: five training shapes in two files and two of test, in the unit sphere."""
+def write_modelnet40_h5(folder, train=5):
+    """The release of PointNet: of each class ``train`` and 2 test shapes of 2,048 points, two files a part."""
     root, rng = folder / 'modelnet40_ply_hdf5_2048', np.random.default_rng(0)
     root.mkdir(parents=True)
-    for name, count in (('train0', 3), ('train1', 2), ('test0', 2)):
-        points = rng.standard_normal((count, 2048, 3))
-        points -= points.mean(axis=1, keepdims=True)
-        points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
-        with h5py.File(root / f'ply_data_{name}.h5', 'w') as file:
-            file['data'], file['label'] = points.astype(np.float32), np.arange(count, dtype=np.uint8)[:, None]
+    (root / 'shape_names.txt').write_text('\n'.join(MODELNET40))
+    for split, count in (('train', train), ('test', 2)):
+        names = [f'ply_data_{split}{number}.h5' for number in range(2)]
+        (root / f'{split}_files.txt').write_text(''.join(f'data/{root.name}/{name}\n' for name in names))
+        labels = np.repeat([MODELNET40.index(name) for name in _CLASSES], count)
+        for name, part in zip(names, np.array_split(labels, 2)):
+            with h5py.File(root / name, 'w') as file:
+                points = rng.standard_normal((len(part), 2048, 3))
+                points -= points.mean(axis=1, keepdims=True)
+                # In the unit sphere, as the release is.
+                file['data'] = (points / np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]).astype(np.float32)
+                file['normal'] = np.zeros((len(part), 2048, 3), np.float32)
+                file['label'] = part[:, None].astype(np.uint8)
 
 
 def write_modelnet_fewshot(folder, way=3, shot=2, points=150):

@@ -22,7 +22,6 @@ from mmpt.utils.errors import run
 
 TOOL = ROOT / 'tools' / 'verify_dataset.py'
 FOLDER = ROOT / 'configs' / '_base_' / 'datasets'
-MODELNET10 = ['bathtub', 'bed', 'chair', 'desk', 'dresser', 'monitor', 'night_stand', 'sofa', 'table', 'toilet']
 
 
 def write_scans(data):
@@ -30,8 +29,8 @@ def write_scans(data):
     convert_here(data.parent / 'release', data / 'scannet')
 
 
-def write_clouds_of_modelnet(data, **kwargs):
-    classification.write_modelnet40(data, points=1200, **kwargs)
+def write_clouds_of_modelnet(data):
+    classification.write_modelnet40(data, points=1200)
 
 
 def write_folds(data):
@@ -44,8 +43,7 @@ CLOUD = 'ShapeNet55-34/shapenet_pc/03001627-train0000000000000000000000000001.np
 TREES = (
     (write_own_shapes, 'own_shapes/train/lamp/0.ply', 'folder'),
     (lambda data: write_kitti(data, 30_000), 'kitti/training/velodyne/000003.bin', 'kitti'),
-    (lambda data: write_clouds_of_modelnet(data, names=MODELNET10), MODELNET, 'modelnet10'),
-    (write_clouds_of_modelnet, MODELNET, 'modelnet40', 'modelnet40_classification'),
+    (write_clouds_of_modelnet, MODELNET, 'modelnet10', 'modelnet40', 'modelnet40_classification'),
     (classification.write_modelnet40_h5, 'modelnet40_ply_hdf5_2048/ply_data_train1.h5', 'modelnet40_h5'),
     (write_folds, 'ModelNetFewshot/5way_10shot/0.pkl', 'modelnet_fewshot', 'modelnet_fewshot_classification'),
     (write_mvcnn, 'ShapeNet55/pointclouds/train/model_000012.ply', 'mvcnn'),

@@ -28,6 +28,31 @@ def test_every_class_is_listed():
     assert named == classes - {'PointCloudDataset', 'ConcatDataset', 'SeveralDraws'}
 
 
+# Pages of released data, each with the class that reads them; a folder of one's own has no source and no size.
+RELEASES = dict(re.findall(r'^\| \[[^]]+\]\((\w+\.md)\) \| `(\w+)` \|', OVERVIEW, re.MULTILINE))
+del RELEASES['folder.md']
+
+
+@pytest.mark.parametrize('page', RELEASES)
+def test_a_page_says_where_from_on_which_terms_what_and_how_much(page):
+    text = (PAGES / page).read_text()
+    assert re.search(r'\*\*Source|^## Where from|\| from \|', text, re.MULTILINE) and 'http' in text
+    assert re.search(r'\*\*Terms|\| terms \|', text)
+    assert re.search(r'^```\ndata/', text, re.MULTILINE), 'no tree of files'
+    assert re.search(r'\*\*Size|\| size \|', text) and re.search(r'\d [KMGT]B\b', text)
+    assert 'not checked |' not in text and 'not checked.' not in text.split('## ')[0]
+
+
+@pytest.mark.parametrize(('page', 'name'), RELEASES.items())
+def test_a_page_has_the_counts_that_its_class_expects(page, name):
+    text = (PAGES / page).read_text()
+    counts = set(getattr(getattr(mmpt.datasets, name), 'EXPECTED_COUNTS', {}).values())
+    # Sums over a fold or a list of areas are not written out.
+    if name not in ('ModelNetFewShot', 'S3DIS'):
+        assert [count for count in counts if not re.search(rf'\b{count:,}\b', text)] == []
+    assert counts or 'not known' in text
+
+
 def test_every_config_is_listed():
     configs = {path.name for path in (ROOT / 'configs' / '_base_' / 'datasets').glob('*.py')}
     named = {name for name in re.findall(r'`(\w+\.py)`', OVERVIEW) if not name.startswith('verify_dataset')}

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from _folder import LOAD, cloud, open_folder, refuse, write_ply, write_tree
+from _folder import LOAD, cloud, open_folder, picture, refuse, write_ply, write_tree
+from _packed import packed_twin
 
 from mmpt.datasets import ConcatDataset
 from mmpt.datasets.axes import z_up_to_y_up
@@ -173,6 +174,39 @@ def test_pictures_in_a_folder_or_alone(tree):
 
 
 CAPTIONS = {'train/box/one': 'a box, upright', 'train/cloud/b': 'some "points"', 'test/box/one': 'another'}
+
+
+def test_the_tree_of_crosspoint_as_its_page_says(tmp_path, monkeypatch):
+    for seed, stem in enumerate(('02691156/1a04', '02691156/1a2b', '03001627/1a04')):
+        path = tmp_path / 'data/ShapeNet' / f'{stem}.ply'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_ply(path, cloud(seed, 2048))
+    renders = tmp_path / 'data/ShapeNetRendering'
+    for stem, blue in (('02691156/1a04', 10), ('03001627/1a04', 90)):
+        for view in range(2):
+            picture(renders / stem / 'rendering' / f'{view:02d}.png', blue + view)
+        (renders / stem / 'rendering' / 'renderings.txt').write_text('00.png\n01.png\n')
+    # A picture one folder higher is none of the release.
+    picture(renders / '02691156/1a2b/00.png', 200)
+    (snippet,) = re.findall(r'```python\n(.*?)```', (ROOT / 'configs/crosspoint/README.md').read_text(), re.DOTALL)
+    config = tmp_path / 'own.py'
+    config.write_text(snippet.replace("'configs/", f"'{ROOT}/configs/"))
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(config).train_dataloader.dataset
+    data = DATASETS.build(cfg)
+    infos = [data.load_info(index) for index in range(3)]
+    assert [(info['sample_id'], info['label']) for info in infos] == [
+        ('02691156/1a04', 0), ('02691156/1a2b', 0), ('03001627/1a04', 1)
+    ]  # fmt: skip
+    folder = 'data/ShapeNetRendering/03001627/1a04/rendering'
+    assert infos[2]['image_paths'] == [f'{folder}/00.png', f'{folder}/01.png'] and infos[1]['image_paths'] == []
+    samples = [data[(0, index)]['inputs'] for index in range(3)]
+    assert [sample['has_image'].tolist() for sample in samples] == [[True], [False], [True]]
+    assert samples[0]['points'].shape == (2048, 3) and samples[0]['images'].shape == (1, 3, 224, 224)
+    packed = packed_twin(tmp_path / 'packed', **cfg)
+    for index, sample in enumerate(samples):
+        for key in ('points', 'images'):
+            np.testing.assert_array_equal(packed[(0, index)]['inputs'][key], sample[key])
 
 
 @pytest.mark.parametrize('suffix', ['.json', '.csv', '.tsv', '.txt'])

@@ -1,12 +1,13 @@
 """KITTI in its released layout: a camera with an answer known by hand, lists, damaged files, and real frames."""
 
 import builtins
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from _kitti import POINT, RECTIFY, VELO_TO_CAM, write_kitti
+from _kitti import POINT, RECTIFY, VELO_TO_CAM, numbers, write_kitti
 from _packed import packed_twin
 from mmengine.config import Config
 
@@ -167,6 +168,7 @@ def test_through_the_shipped_config_and_packed(root, tmp_path):
 
 
 REAL = Path(os.environ.get('MMPT_DATA', '')) / 'lidar_samples/kitti'
+DEMO = Path(os.environ.get('MMPT_DATA', '')) / 'lidar_samples/kitti_mmdet3d_demo'
 
 
 @pytest.fixture
@@ -180,6 +182,14 @@ def flat_boxes(frame):
     """The 2D boxes of a frame's labels: left, top, right, bottom."""
     lines = (REAL / 'label_2' / f'{frame}.txt').read_text().splitlines()
     return [[float(word) for word in line.split()[4:8]] for line in lines if not line.startswith('DontCare')]
+
+
+def inside_box(points, box):
+    """Which points lie in a box."""
+    relative = points - box[:3]
+    turn = np.array([[np.cos(box[6]), -np.sin(box[6])], [np.sin(box[6]), np.cos(box[6])]])
+    own = np.column_stack([relative[:, :2] @ turn, relative[:, 2]])
+    return (np.abs(own) <= box[3:6] / 2).all(axis=1)
 
 
 def test_boxes_of_real_frames_fill_the_2d_boxes_of_the_same_labels(real):
@@ -199,14 +209,56 @@ def test_points_in_the_boxes_of_real_frames_fall_into_the_2d_boxes(real):
     for number in range(len(real)):
         info = real.load_info(number)
         for box, (left, top, right, bottom) in zip(info['boxes'], flat_boxes(info['sample_id']), strict=True):
-            relative = info['points'] - box[:3]
-            turn = np.array([[np.cos(box[6]), -np.sin(box[6])], [np.sin(box[6]), np.cos(box[6])]])
-            own = np.column_stack([relative[:, :2] @ turn, relative[:, 2]])
-            inside = (np.abs(own) <= box[3:6] / 2).all(axis=1)
-            place, _ = project(info['points'][inside], info['projections'][0])
+            place, _ = project(info['points'][inside_box(info['points'], box)], info['projections'][0])
             assert ((place > (left - 3, top - 3)) & (place < (right + 3, bottom + 3))).all()
             held.append(len(place))
             if len(place) > 10:
                 assert (np.ptp(place, axis=0) > 0.7 * np.array([right - left, bottom - top])).all()
     # Pedestrian, truck, car at 58 m, cyclist, caravan, car.
     assert held == [377, 72, 9, 18, 1346, 67]
+
+
+def write_demo_frame(folder):
+    """Frame 000008 of MMDetection3D's demo in KITTI's layout, from the facts beside it; returns these."""
+    if 'MMPT_DATA' not in os.environ or not DEMO.is_dir():
+        pytest.skip('MMPT_DATA does not lead to lidar_samples/kitti_mmdet3d_demo')
+    facts = json.loads((DEMO / '000008.json').read_text())['data_list'][0]
+    for name in ('velodyne', 'image_2', 'calib', 'label_2'):
+        (folder / name).mkdir(parents=True)
+    (folder / 'velodyne/000008.bin').symlink_to(DEMO / '000008.bin')
+    (folder / 'image_2/000008.png').symlink_to(DEMO / '000008.png')
+    matrices = {
+        'P2': np.array(facts['images']['CAM2']['cam2img'])[:3],
+        'R0_rect': np.array(facts['images']['R0_rect'])[:3, :3],
+        'Tr_velo_to_cam': np.array(facts['lidar_points']['Tr_velo_to_cam'])[:3],
+    }
+    (folder / 'calib/000008.txt').write_text(''.join(f'{key}: {numbers(m)}\n' for key, m in matrices.items()))
+    lines = []
+    for fact in facts['instances']:
+        x, y, z, length, height, width, turn = fact['bbox_3d']
+        # All objects of this frame are cars, number 2 of that project's three classes, or regions without a label.
+        name = {2: 'Car', -1: 'DontCare'}[fact['bbox_label_3d']]
+        size = (height, width, length)
+        words = (fact['truncated'], fact['occluded'], fact['alpha'], *fact['bbox'], *size, x, y, z, turn)
+        lines.append(f'{name} {" ".join(map(str, words))}\n')
+    (folder / 'label_2/000008.txt').write_text(''.join(lines))
+    return facts
+
+
+def test_the_frame_of_the_demo_projects_as_its_own_file_says(tmp_path):
+    facts = write_demo_frame(tmp_path / 'training')
+    info = KITTI(str(tmp_path)).load_info(0)
+    # Its product of the three matrices, in single precision.
+    np.testing.assert_allclose(info['projections'][0], np.array(facts['images']['CAM2']['lidar2img'])[:3], atol=1e-4)
+    # The sweep was cut to what the camera sees: all but a rim of 29 points falls into the picture of 1242 x 375.
+    place, distance = project(info['points'], info['projections'][0])
+    inside = ((place >= -0.5) & (place < (1241.5, 374.5))).all(axis=1)
+    assert inside.shape == (17238,) and (distance > 0).all() and (~inside).sum() < 30
+    cars = [fact for fact in facts['instances'] if fact['bbox_label_3d'] == 2]
+    assert info['box_labels'].tolist() == [0] * 6
+    for box, fact in zip(info['boxes'], cars, strict=True):
+        # That project lifts the middle of a box from its floor along the LiDAR's z, we along the camera's y.
+        assert inside_box(info['points'], box).sum() == pytest.approx(fact['num_lidar_pts'], rel=0.08, abs=1)
+        place, _ = project(box_corners(box[None])[0], info['projections'][0])
+        if fact['truncated'] == 0:
+            np.testing.assert_allclose([*place.min(axis=0), *place.max(axis=0)], fact['bbox'], atol=1)

@@ -2,13 +2,12 @@
 
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from _nuscenes_tree import CHANNELS, POINT, Release, pose, write_release
+from _nuscenes_tree import CHANNELS, POINT, write_real_frame, write_release
 from _packed import packed_twin
 from mmengine.config import Config
 
@@ -273,42 +272,10 @@ def test_through_the_shipped_config_and_packed(release, tmp_path):
     np.testing.assert_array_equal(packed[(3, 0)]['data_samples'].boxes, sample['data_samples'].boxes)
 
 
-REAL = Path(os.environ.get('MMPT_DATA', '')) / 'lidar_samples/nuscenes_mmdet3d_demo'
-
-
 @pytest.fixture
 def real(tmp_path):
-    """The real key frame of the samples as a release of its own: tables from its matrices, files by link."""
-    if 'MMPT_DATA' not in os.environ or not REAL.is_dir():
-        pytest.skip('MMPT_DATA does not lead to lidar_samples/nuscenes_mmdet3d_demo')
-    facts = json.loads((REAL / 'sample.json').read_text())
-    frame, names = facts['data_list'][0], list(facts['metainfo']['categories'])
-    made = Release(tmp_path / 'real')
-    made.tables['category'] = []
-    general = dict(zip(names, ('vehicle.car', 'vehicle.truck', 'vehicle.trailer', 'vehicle.bus.rigid',
-                               'vehicle.construction', 'vehicle.bicycle', 'vehicle.motorcycle',
-                               'human.pedestrian.adult', 'movable_object.trafficcone', 'movable_object.barrier'),
-                       strict=True))  # fmt: skip
-    for name in general.values():
-        made.add('category', f'category-{name}', name=name, description='')
-    made.scene('scene-0061')
-    lidar, start = np.array(frame['lidar_points']['lidar2ego']), np.array(frame['ego2global'])
-    found = {'LIDAR_TOP': (f'samples/LIDAR_TOP/{frame["lidar_points"]["lidar_path"]}', lidar, start, [])}
-    for channel, camera in frame['images'].items():
-        inner = np.array(camera['cam2ego'])
-        # Where the vehicle was when the picture was taken: what the stored LiDAR-to-camera matrix says.
-        after = start @ lidar @ np.linalg.inv(camera['lidar2cam']) @ np.linalg.inv(inner)
-        found[channel] = (f'samples/{channel}/{camera["img_path"]}', inner, after, camera['cam2img'])
-    made.frame(frame['token'], 'scene-0061', 1, found)
-    for box in frame['instances']:
-        x, y, z, length, width, height, yaw = box['bbox_3d']
-        placed = start @ lidar @ pose((x, y, z), np.degrees(yaw))
-        made.box(frame['token'], general[names[box['bbox_label_3d']]], placed, (width, length, height))
-    made.write()
-    for name, *_ in found.values():
-        (made.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (made.root / name).symlink_to(REAL / Path(name).name)
-    return made, frame, names
+    """The real key frame of the samples as a release of its own."""
+    return write_real_frame(tmp_path / 'real')
 
 
 def test_a_real_frame_projects_as_its_own_file_says(real):

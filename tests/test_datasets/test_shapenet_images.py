@@ -135,11 +135,13 @@ def test_mvcnn_joins_clouds_and_renders_by_their_number(mvcnn):
     dense = ShapeNetMVCNN(str(mvcnn), 'test', variant='2048', pipeline=[{'type': 'LoadPoints'}])
     np.testing.assert_allclose(dense[0]['points'], cloud(1, 2048), atol=1e-6)
     assert dense.metainfo['variant'] == '2048' and dense.metainfo['up_axis'] == 'y'
+    assert dense.metainfo['classes'] is None  # no sample has a label
 
 
 def test_mvcnn_takes_classes_from_its_tables_and_the_views_that_are_asked_for(mvcnn):
     data = ShapeNetMVCNN(str(mvcnn), 'trainval', labels=True, views=(2, 12))
     names = list(SYNSETS.values())
+    assert data.metainfo['classes'] == tuple(names)
     assert [data.label(index) for index in range(4)] == [
         names.index('table'),
         names.index('airplane'),
@@ -167,6 +169,11 @@ def test_packed_pictures_give_the_same_samples(recon, mvcnn, tmp_path, kind):
             assert one['data_samples'].get('label') == two['data_samples'].get('label')
             assert one['data_samples'].get('caption') == two['data_samples'].get('caption')
         assert raw.label(index) == packed.label(index)
+    assert raw.metainfo == packed.metainfo
+    # The pack knows its classes, whatever `labels` of the config that reads it says.
+    cfg.pop('labels', None)
+    again = DATASETS.build({**cfg, 'data_root': str(tmp_path / 'packed'), 'packed': True})
+    assert again.metainfo['classes'] == raw.metainfo['classes']
 
 
 def test_what_is_wrong_with_mvcnn_is_said_in_one_sentence(mvcnn, tmp_path):

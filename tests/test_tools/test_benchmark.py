@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -123,6 +125,20 @@ def test_results_of_another_checkpoint_are_not_mixed_in(tool, place):
     assert not done.exists()
 
 
+def test_results_of_another_config_are_not_taken(tool, place):
+    out = run(tool, place, *ARRAYS, '--seeds', '0')
+    path = out / 'results' / 'probe-generated-random-0.json'
+    result = json.loads(path.read_text())
+    assert result['record']['split'] == {'train': 30, 'test': 15}
+    assert result['protocol'].startswith('30 training and 15 test shapes; protocol cv')
+    path.write_text(json.dumps({**result, 'config': 'of yesterday'}))
+    with pytest.raises(ConfigError, match='probe-generated-random-0.json was made before the config of probe-gen'):
+        run(tool, place, *ARRAYS, '--seeds', '0')
+    path.unlink()
+    run(tool, place, *ARRAYS, '--seeds', '0')
+    assert json.loads(path.read_text())['config'] == result['config']
+
+
 def test_a_failed_job_is_named_and_the_others_go_on(tool, place, monkeypatch, capsys):
     from _suite.bench import Bench
 
@@ -172,6 +188,29 @@ def test_processes_share_the_jobs(tool, place, monkeypatch):
     monkeypatch.setattr(jobs, 'get_rank', lambda: 0)
     run(tool, place, *ARRAYS, '--seeds', '0')
     assert len(json.loads((out / 'report.json').read_text())['rows']) == 4
+
+
+def test_two_processes_do_every_job_once_and_one_of_them_writes_the_report(place):
+    """As the page starts them; one task fails in both, for want of shapes."""
+    rng = np.random.default_rng(0)
+    few = {f'points_{part}': rng.normal(size=(4, 1024, 3)) for part in ('train', 'test')}
+    labels = {f'labels_{part}': np.arange(4) % 2 for part in ('train', 'test')}
+    np.savez(place / 'few.npz', **{key: value.astype(np.float32) for key, value in few.items()}, **labels)
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
+    command += [str(ROOT / 'tools' / 'benchmark.py'), 'pretrain.pth', '--work-dir', 'out', '--device', 'cpu', '--smoke']
+    command += ['--launcher', 'pytorch', '--data', 'both', '--npz', 'few.npz', '--seeds', '0', '1', '--tasks']
+    command += ['retrieval-few', 'probe-few', 'retrieval-generated']
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 1, done.stderr
+    result = json.loads((place / 'out' / 'report.json').read_text())
+    assert [row['score'] for row in result['rows']] == ['class R@1', 'mAP'] * 2
+    assert all(row['checkpoint']['n'] == row['random']['n'] == 2 for row in result['rows'])
+    # Twelve jobs, each begun by one process; a failure of either is in the report that the first one writes.
+    begun = re.findall(r'== \d of 6: (\S+, \S+, seed \d),', done.stdout)
+    assert len(begun) == len(set(begun)) == 12
+    failed = {f'probe-few, {source}, seed {seed}' for source in ('checkpoint', 'random') for seed in (0, 1)}
+    assert {line.partition(':')[0] for line in result['failed']} == failed
+    assert done.stdout.count('report.html') == 1
 
 
 def test_a_training_starts_from_either_encoder(tool, place, monkeypatch):

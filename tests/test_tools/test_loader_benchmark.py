@@ -39,9 +39,12 @@ def test_both_forms_of_every_tree_are_measured(benchmark):
 
 
 def test_an_index_is_opened_and_read_in_processes_of_their_own(benchmark):
-    results, printed = benchmark('--index', '20000')
-    assert [result['shapes'] for result in results] == [200, 2000, 20000]
+    results, printed = benchmark('--index', '200000')
+    assert [result['shapes'] for result in results] == [2000, 20000, 200000]
     assert all(0 < result['open_ms'] < 1000 for result in results)
-    assert results[-1]['shards'] > 1 and len(printed.splitlines()) == 4
-    # What opening and reading adds does not follow the number of shapes.
+    assert results[-1]['shards'] > 1 and len(printed.splitlines()) == 9
+    # What opening and reading adds does not follow the number of shapes: the largest index is 8 MB.
     assert results[-1]['own_kb'] < 4000
+    small, large = results[0]['worker_kb'], results[-1]['worker_kb']
+    assert small > 10_000 and abs(large - small) < 2000 and 'worker_kb' not in results[1]
+    assert f'{large / 1024:.1f} MB' in printed.splitlines()[-1]

@@ -84,7 +84,11 @@ class Store:
 
 
 def run_jobs(
-    jobs: Sequence[Job], store: Store, execute: Callable[[Job], Mapping[str, Any]], costs: Mapping[str, float]
+    jobs: Sequence[Job],
+    store: Store,
+    execute: Callable[[Job], Mapping[str, Any]],
+    costs: Mapping[str, float],
+    configs: Mapping[str, str],
 ) -> list[tuple[Job, str]]:
     """Run what has no result yet; the processes of a run share the jobs and wait for each other at the end.
 
@@ -93,11 +97,22 @@ def run_jobs(
         store (Store): where results are looked up and kept.
         execute (Callable): a job -> ``scores`` (name -> figure), ``protocol`` (text) and what else is worth keeping.
         costs (Mapping[str, float]): about how many seconds a job of a task takes, before one has been timed.
+        configs (Mapping[str, str]): task -> digest of its config, kept with every result.
 
     Returns:
         list[tuple[Job, str]]: jobs that failed, of all processes, and why; the rest goes on.
+
+    Raises:
+        ConfigError: a result is of another state of the task's config.
     """
-    open_jobs = [job for job in jobs if store.load(job) is None]
+    known = {job: store.load(job) for job in jobs}
+    for job, result in known.items():
+        if result is not None and result.get('config') != configs[job.task]:
+            raise ConfigError(
+                f'{store.path(job)} was made before the config of {job.task} was changed; add --fresh to forget all '
+                f'results, or remove it and {store.folder / "runs"}/{job.task}-*.'
+            )
+    open_jobs = [job for job, result in known.items() if result is None]
     # Nobody stores a result before everybody has looked.
     barrier()
     own = open_jobs[get_rank() :: get_world_size()]
@@ -122,7 +137,7 @@ def run_jobs(
         seconds = time.perf_counter() - start
         seen.setdefault(job.task, []).append(seconds)
         # A training in a process of its own knows its own peak.
-        store.put(job, {'seconds': seconds, 'peak_mb': _peak_mb(), **result})
+        store.put(job, {'seconds': seconds, 'peak_mb': _peak_mb(), 'config': configs[job.task], **result})
         scores = ', '.join(f'{name} {value:.3f}' for name, value in result['scores'].items())
         print(f'   {scores} ({seconds:.0f} s)', flush=True)
     return [entry for part in all_gather_object(failed) for entry in part]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from _scoring import config_digest
 from retrieval import Pairs
 
 from mmpt.apis import get_model
 from mmpt.evaluation import embed_pairs, pair_controls, score_pairs
 from mmpt.evaluation.protocols import FewShotProtocol, Protocol, RetrievalProtocol, Spread, few_shot, probe, retrieve
-from mmpt.utils.config import parse_options
+from mmpt.utils.config import load_config, parse_options
 
 from .bench import ROOT, Bench, better
 from .jobs import Job
@@ -68,6 +69,12 @@ class Task:
     config: str = ''
     options: Sequence[str] = ()
 
+    def digest(self) -> str:
+        """Of the config and the options over it; empty without a config."""
+        if not self.config:
+            return ''
+        return config_digest(load_config(ROOT / self.config, parse_options(list(self.options))))
+
 
 def array_tasks(
     name: str,
@@ -100,22 +107,31 @@ def array_tasks(
 
 
 def _probe(bench: Bench, job: Job, name: str) -> dict[str, Any]:
-    points = bench.shapes(name)['train'][0]
-    protocol = Protocol(num_points=points.shape[1], seed=job.seed)
+    shapes = bench.shapes(name)
+    protocol = Protocol(num_points=shapes['train'][0].shape[1], seed=job.seed)
+    split = {part: len(labels) for part, (_, labels) in shapes.items()}
     rows = []
     for parts in bench.features_of(job, name, protocol.pooling):
         scores = probe(*parts['train'], *parts['test'], protocol)
         rows.append({'knn': scores.knn, 'svm': scores.svm.accuracy})
-    return {'scores': better(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
+    line = f'{split["train"]:,} training and {split["test"]:,} test shapes; {protocol.describe()}'
+    return {'scores': better(rows), 'protocol': line, 'record': {**protocol.to_dict(), 'split': split}}
 
 
 def _few_shot(bench: Bench, job: Job, name: str) -> dict[str, Any]:
-    protocol = FewShotProtocol(seed=job.seed)
+    protocol, settings, line = FewShotProtocol(seed=job.seed), SETTINGS, ''
+    if bench.smoke:
+        # There are fewer shapes of a class than the first setting asks for.
+        protocol, settings = replace(protocol, queries=1, folds=2), {next(iter(SETTINGS)): (2, 2)}
+        line = '; a smoke run: 2 classes with 2 examples each'
     rows = []
     for parts in bench.features_of(job, name, protocol.pooling):
-        found = few_shot(*parts['train'], *parts['test'], protocol)
-        rows.append({setting: scores['svm'] for setting, scores in found.items()})
-    return {**over_folds(rows), 'protocol': protocol.describe(), 'record': protocol.to_dict()}
+        row = {}
+        for setting, (way, shot) in settings.items():
+            (scores,) = few_shot(*parts['train'], *parts['test'], protocol, (way,), (shot,)).values()
+            row[setting] = scores['svm']
+        rows.append(row)
+    return {**over_folds(rows), 'protocol': protocol.describe() + line, 'record': protocol.to_dict()}
 
 
 def over_folds(rows: Sequence[Mapping[str, Spread]]) -> dict[str, dict[str, float]]:

@@ -21,8 +21,9 @@ __all__ = ['few_shot_task', 'leaves', 'training']
 #: seconds of a job at real size, until one has been timed: nobody has.
 _HOURS = 20_000.0
 _SMOKE_UPDATES = 2
-#: what makes heads small in a smoke run, by the model that they are of.
+#: what makes heads small in a smoke run, by the head where a model takes several, else by the model.
 _TINY = {
+    'GraphSegmentationHead': ('head.centers=[16,32]', 'head.inner_dim=16', 'head.graph_dim=16', 'head.last_dim=16'),
     'CompletionModel': (
         'num_queries=8',
         'head.global_dim=16',
@@ -91,7 +92,8 @@ def leaves(dataset: Mapping[str, Any], place: str = '') -> Iterator[tuple[str, M
 
 def _smoke_options(cfg: Any, samples: int) -> list[str]:
     """Options that make a training one of seconds."""
-    options = [f'model.{option}' for option in _TINY.get(cfg.model.type, ())]
+    head = (cfg.model.get('head') or {}).get('type')
+    options = [f'model.{option}' for option in _TINY.get(head, _TINY.get(cfg.model.type, ()))]
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name) is None:
             continue

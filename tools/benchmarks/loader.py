@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -39,7 +39,8 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from _trees import TREES  # noqa: E402
 
 _TICK = os.sysconf('SC_CLK_TCK')
-_READS = 3000
+# Random reads of an index: by one reader, and by the two workers of a loader.
+_READS, _WORKER_READS = 3000, 1024
 
 
 class Epoch(NamedTuple):
@@ -80,7 +81,7 @@ def compare(name: str, cfg: dict[str, Any], folder: Path, args: argparse.Namespa
                     loaders.pop(form, None)
                     drop_from_cache([folder, Path(cfg['data_root']), Path(cfg.get('images_root') or folder)])
                 if form not in loaders:
-                    loaders[form] = build_loader(data, workers, args.batch_size)
+                    loaders[form] = build_loader(data, Order(len(data)), workers, args.batch_size)
                 measured = run_epoch(loaders[form], epoch)
                 if epoch or args.cold:
                     epochs[form].append(measured)
@@ -120,7 +121,7 @@ class Order:
         return self.size
 
 
-def build_loader(data: Any, workers: int, batch_size: int) -> Any:
+def build_loader(data: Any, sampler: Any, workers: int, batch_size: int) -> Any:
     """The loader of a training."""
     from mmengine.dataset import pseudo_collate
     from torch.utils.data import DataLoader
@@ -128,7 +129,7 @@ def build_loader(data: Any, workers: int, batch_size: int) -> Any:
     return DataLoader(
         data,
         batch_size,
-        sampler=Order(len(data)),
+        sampler=sampler,
         num_workers=workers,
         collate_fn=pseudo_collate,
         persistent_workers=True,
@@ -235,19 +236,14 @@ def show(result: dict[str, Any]) -> None:
 # ---- a large index
 
 
-def measure_index(shapes: int, folder: Path) -> dict[str, Any]:
-    """Open an index of simulated shapes in a process of its own, as a worker does, and read random shapes of it.
-
-    The rows point at 64 records of real size (a cloud (8192, 3)) in as many shard files as the shapes would need, all
-    of them the same file under different names.
-    """
-    write_index(shapes, folder)
+def in_own_process(measure: Callable[[int, Path], dict[str, Any]], shapes: int, folder: Path) -> dict[str, Any]:
+    """What ``measure`` returns, called in a fork, so that every measurement starts from the same memory."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receive)
         with open(send, 'w') as file:
-            json.dump(read_index(shapes, folder), file)
+            json.dump(measure(shapes, folder), file)
         os._exit(0)
     os.close(send)
     with open(receive) as file:
@@ -257,11 +253,15 @@ def measure_index(shapes: int, folder: Path) -> dict[str, Any]:
 
 
 def write_index(shapes: int, folder: Path) -> None:
-    """A pack of one shard, whose index is then repeated over many."""
+    """A pack of one shard, whose index is then repeated over many, as ``ShapeNet(packed=True)`` reads it.
+
+    The rows point at 64 records of real size (a cloud (8192, 3)) in as many shard files as the shapes would need, all
+    of them the same file under different names.
+    """
     from mmpt.datasets.shards import ShardWriter, encode_record
     from mmpt.datasets.shards.format import index_dtype
 
-    rng, facts = np.random.default_rng(0), {'name': 'Simulated', 'variant': 'none', 'split': 'train'}
+    rng, facts = np.random.default_rng(0), {'name': 'ShapeNet', 'variant': 'ShapeNet-55', 'split': 'train'}
     with ShardWriter(folder, metainfo=facts, total=64, command=['loader.py'], made_from={}) as writer:
         for index in range(64):
             info = {'sample_id': f'{index:06d}', 'split': 'train', 'label': index % 55}
@@ -302,19 +302,46 @@ def read_index(shapes: int, folder: Path) -> dict[str, Any]:
     return {**result, 'own_kb': status('self', 'RssAnon') - before['RssAnon'], 'peak_kb': peak - before['VmRSS']}
 
 
+def read_by_workers(shapes: int, folder: Path) -> dict[str, Any]:
+    """Private memory (RssAnon) of the larger of two workers of a loader, and by how much its start was below it.
+
+    A worker is a fork, so it starts with what the process had before it opened anything.
+    """
+    from mmpt.datasets import ShapeNet
+
+    before = status('self', 'RssAnon')
+    pipeline = [{'type': 'RandomSample', 'num_points': 1024}, {'type': 'PackInputs'}]
+    data = ShapeNet(str(folder.parent), packed=True, pipeline=pipeline)
+    keys = [(0, index) for index in np.random.default_rng(0).integers(0, shapes, _WORKER_READS).tolist()]
+    loader = build_loader(data, keys, 2, 16)
+    for _ in loader:
+        pass
+    private = max(status(pid, 'RssAnon') for pid in worker_ids(loader))
+    return {'worker_kb': private, 'worker_added_kb': private - before}
+
+
 def index_table(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    """A hundredth, a tenth and all of the shapes."""
-    from mmpt.datasets.shards import ShardReader  # noqa: F401  (before the first measurement)
+    """A hundredth, a tenth and all of the shapes; and the first and the last through the workers of a loader."""
+    # What is imported, and what the first use of it leaves behind, is there before the first measurement.
+    write_index(64, folder / 'warm' / 'train')
+    read_by_workers(64, folder / 'warm' / 'train')
 
     print(
         f'    shapes   shards   opening   after opening   after {_READS} random reads: own memory   with mapped files'
     )
     results = []
     for shapes in (args.index // 100, args.index // 10, args.index):
-        result = measure_index(shapes, folder / str(shapes) / 'train')
+        write_index(shapes, folder / str(shapes) / 'train')
+        result = in_own_process(read_index, shapes, folder / str(shapes) / 'train')
         results.append(result)
         print(f'{shapes:10d} {result["shards"]:8d} {result["open_ms"]:6.1f} ms {result["open_kb"]:+12d} kB', end='')
         print(f' {result["own_kb"]:+38d} kB {result["peak_kb"]:+14d} kB', flush=True)
+    print(f'\nDataLoader(num_workers=2) over ShapeNet(packed=True), {_WORKER_READS} random samples')
+    print('    shapes   private memory of a worker   of it since the pack was opened')
+    for result in (results[0], results[-1]):
+        shapes = result['shapes']
+        result.update(in_own_process(read_by_workers, shapes, folder / str(shapes) / 'train'))
+        print(f'{shapes:10d} {result["worker_kb"] / 1024:25.1f} MB {result["worker_added_kb"]:+29d} kB', flush=True)
     return results
 
 

@@ -82,8 +82,10 @@ class FeatureProbe(SampleMetric):
         data = self._collect(rows)
         if self.path is not None:
             save_features(self.path, data)
-        scores = probe(*data.part('train'), *data.part('test'), self.protocol)
-        print_log(f'{self.prefix}: {self.protocol.describe()}', logger='current')
+        train, test = data.part('train'), data.part('test')
+        scores = probe(*train, *test, self.protocol)
+        shapes = f'{len(train[1])} training and {len(test[1])} test shapes'
+        print_log(f'{self.prefix}: {shapes}; {self.protocol.describe()}', logger='current')
         seen = (self.dataset_meta or {}).get('num_points', self.protocol.num_points)
         if self.protocol.num_points not in (None, seen):
             print_log(f'{self.prefix}: but the data give {seen} points a shape.', logger='current', level=30)

@@ -37,10 +37,10 @@ def _over_all_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
         rows = x.float()
         axes = [axis for axis in range(x.dim()) if axis != 1]
         shape = [1, -1] + [1] * (x.dim() - 2)
-        count = all_reduce_sum(rows.new_full((), float(rows.numel() // max(rows.shape[1], 1))))
-        mean = all_reduce_sum(rows.sum(axes)) / count.clamp(min=1)
+        count = _sum(norm, rows.new_full((), float(rows.numel() // max(rows.shape[1], 1))))
+        mean = _sum(norm, rows.sum(axes)) / count.clamp(min=1)
         centred = rows - mean.view(shape)
-        var = all_reduce_sum(centred.square().sum(axes)) / count.clamp(min=1)
+        var = _sum(norm, centred.square().sum(axes)) / count.clamp(min=1)
         _track(norm, mean, var, count)
         scale = torch.rsqrt(var + norm.eps) * norm.weight
         return torch.addcmul(norm.bias.view(shape), centred, scale.view(shape)).to(x.dtype)
@@ -55,9 +55,18 @@ def _track(norm: _BatchNorm, mean: Tensor, var: Tensor, count: Tensor) -> None:
     norm.running_var.lerp_((var * count / (count - 1).clamp(min=1)).to(norm.running_var.dtype), share)
 
 
+def _alone(norm: _BatchNorm) -> bool:
+    """Whether this process's rows are all there are. Who runs a model on one rank only sets ``norm.over_ranks``."""
+    return rank_and_world()[1] == 1 or not norm.over_ranks
+
+
+def _sum(norm: _BatchNorm, value: Tensor) -> Tensor:
+    return value if _alone(norm) else all_reduce_sum(value)
+
+
 def _torch_can(norm: _BatchNorm, x: Tensor) -> bool:
-    """Whether torch's own kernel does it: a single process, and more than one value a channel in training."""
-    return not norm.training or (rank_and_world()[1] == 1 and x.numel() > x.shape[1])
+    """Whether torch's own kernel does it: one process's rows, and more than one value a channel in training."""
+    return not norm.training or (_alone(norm) and x.numel() > x.shape[1])
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -69,6 +78,9 @@ class BatchNorm(nn.BatchNorm1d):
     Args:
         num_features (int): C.
     """
+
+    #: False: the statistics of this process's rows alone.
+    over_ranks = True
 
     def forward(self, x: Any) -> Any:
         """(R, C) -> (R, C); for :meth:`scale_and_shift`, what it takes and returns."""
@@ -93,7 +105,7 @@ class BatchNorm(nn.BatchNorm1d):
         mean, var = self.running_mean, self.running_var
         if moments is not None:
             total, squares = moments.total, moments.squares
-            sums = all_reduce_sum(torch.cat([total.new_full((1,), float(moments.count)), total, squares]))
+            sums = _sum(self, torch.cat([total.new_full((1,), float(moments.count)), total, squares]))
             count, rest = sums[0].detach(), sums[1:]
             # float64 keeps the digits that a variance as a difference of squares costs.
             mean, squares = (rest / count.clamp(min=1)).chunk(2)
@@ -105,11 +117,15 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class _BatchNorm2d(nn.BatchNorm2d):
+    over_ranks = True
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if _torch_can(self, x) else _over_all_ranks(self, x)
 
 
 class _BatchNormAct2d(BatchNormAct2d):
+    over_ranks = True
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if _torch_can(self, x) else self.act(self.drop(_over_all_ranks(self, x)))
 
