@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -16,13 +17,15 @@ _SUFFIX = '.writing'
 def atomic_write(data: bytes, path: str | Path) -> None:
     """Write a file so that a crash, a full disk or a power cut leaves either the old content or the new.
 
+    Several processes may write the same file at once, as mmengine's ranks do after a test loop: the last one stays.
+
     Args:
         data (bytes): the content.
         path (str | Path): where to; its folder is made where it is missing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}{_SUFFIX}')
+    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}{_SUFFIX}')
     try:
         with open(temporary, 'wb') as file:
             file.write(data)
