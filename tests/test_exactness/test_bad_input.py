@@ -78,17 +78,23 @@ def test_nan_in_a_file_names_the_file(command, tmp_path):
 
 @pytest.fixture
 def cut(tmp_path):
-    """The small tokenizer's config for two epochs of eight shapes, two of them cut off; and what names the two."""
+    """The small tokenizer's config for two epochs of eight shapes, two of them cut off; and what names the two.
+
+    The shapes to train on are those to validate and test on as well.
+    """
     write_shapenet(tmp_path / 'data', train=8)
     paths = sorted((tmp_path / 'data').glob('*/shapenet_pc/*-train*.npy'))[1:3]
     for path in paths:
         path.write_bytes(path.read_bytes()[:1000])
     cfg = small_config('configs/mmpt/tokenizer_shapenet.py', tmp_path, None).to_dict()
     del cfg['experiment_name'], cfg['work_dir']
-    cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg['train_dataloader'].update(batch_size=4, num_workers=2)
     cfg['train_dataloader']['dataset'].update(data_root=str(tmp_path / 'data/ShapeNet55-34'), on_bad_sample='skip')
-    cfg['train_cfg']['max_iters'] = 4
+    cfg['val_dataloader']['dataset'] = cfg['train_dataloader']['dataset']
+    cfg.update(
+        {f'test_{part}': cfg[f'val_{part}'] for part in ('dataloader', 'evaluator')}, test_cfg={'type': 'TestLoop'}
+    )
+    cfg['train_cfg'].update(max_iters=4, val_interval=4)
     Config(cfg).dump(tmp_path / 'cut.py')
     return tmp_path / 'cut.py', [path.name for path in paths]
 
@@ -97,7 +103,7 @@ def skipped(text):
     """Of the log of a run: the head lines with the count of samples, and the lines below each."""
     listed = {}
     for line in text.splitlines():
-        if head := re.search(r'(Epoch \d+): (\d+) samples? could not be read', line):
+        if head := re.search(r'(Epoch \d+|Validation|Test): (\d+) samples? could not be read', line):
             listed[head[1]] = (int(head[2]), [])
         elif listed and re.match(r'  \d+ x ', line):
             list(listed.values())[-1][1].append(line)
@@ -105,10 +111,12 @@ def skipped(text):
 
 
 def run_cut(config, work_dir, **changes):
-    """Train; what the log of the (first) process lists."""
+    """Train, validate and test; what the log of the (first) process lists."""
     cfg = Config.fromfile(config)
     cfg.merge_from_dict({'work_dir': str(work_dir), 'experiment_name': f'bad_input_{next(COUNT)}', **changes})
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    runner.test()
     (log,) = work_dir.glob('*/*.log')
     return skipped(log.read_text())
 
@@ -124,7 +132,7 @@ def of_rank(rank, config, folder, queue):
 def test_a_run_lists_the_samples_that_it_skipped(cut, tmp_path):
     config, names = cut
     listed = run_cut(config, tmp_path / 'one')
-    assert set(listed) == {'Epoch 1', 'Epoch 2'}
+    assert list(listed) == ['Epoch 1', 'Epoch 2', 'Validation', 'Test']
     for count, lines in listed.values():
         assert count == 2 and len(lines) == 2, lines
         assert all(any(name in line for line in lines) for name in names), lines
