@@ -61,17 +61,25 @@ def open_data(source: str, num_points: int, up_axis: str, options: dict[str, Any
     return DATASETS.build(config.val_dataloader.dataset)
 
 
-def collect(encoder: Any, dataset: Any, preset: str, batch_size: int, device: str) -> FeatureSet:
-    """Read, encode and pool; samples that stand in for unreadable ones are left out."""
+def collect(encoder: Any, dataset: Any, preset: str, batch_size: int, device: str) -> tuple[FeatureSet, list[str]]:
+    """Read, encode and pool; samples that stand in for unreadable ones are left out.
+
+    Returns:
+        tuple: the features, and why each sample that was left out could not be read.
+    """
     protocol = PRESETS[preset]
     features, labels, splits, ids = [], [], [], []
+    left_out: list[str] = []
     progress = Progress('encoding', len(dataset))
     points: list[np.ndarray] = []
     sizes: set[int] = set()
     for index in range(len(dataset)):
         sample = dataset[index]
         about = sample['data_samples']
-        if not about.get('skipped'):
+        if about.get('skipped'):
+            # The first reason is that of the sample itself, the others are those of its substitutes.
+            left_out.append(about.skipped[0])
+        else:
             points.append(sample['inputs']['points'].numpy())
             label = about.get('label')
             labels.append(-1 if label is None else int(label))
@@ -92,9 +100,8 @@ def collect(encoder: Any, dataset: Any, preset: str, batch_size: int, device: st
         raise ConfigError('The data set holds no shape that could be read.')
     seen = protocol.to_dict() | {'num_points': sizes.pop()}
     classes = tuple(dataset.metainfo['classes'] or ())
-    return FeatureSet(
-        np.concatenate(features), np.array(labels), np.array(splits), np.array(ids), type(protocol)(**seen), classes
-    )
+    rows = np.concatenate(features), np.array(labels), np.array(splits), np.array(ids)
+    return FeatureSet(*rows, type(protocol)(**seen), classes), left_out
 
 
 def main() -> None:
@@ -115,11 +122,14 @@ def main() -> None:
     dataset = open_data(args.data, args.num_points, args.up_axis, parse_options(args.cfg_options))
     encoder = load_encoder(args.checkpoint)
     warn_about_geometry(load_checkpoint(args.checkpoint), dataset.metainfo)
-    data = collect(encoder, dataset, args.protocol, args.batch_size, args.device)
+    data, left_out = collect(encoder, dataset, args.protocol, args.batch_size, args.device)
     save_features(args.out, data)
     names, counts = np.unique(data.splits, return_counts=True)
     parts = ', '.join(f'{count} {name or "of no part"}' for name, count in zip(names, counts))
     print(f'{data.protocol.describe()}\nwritten: {args.out}, {data.features.shape[1]} values of {parts}')
+    if left_out:
+        print(f'left out, because they could not be read: {len(left_out)} of {len(dataset)} samples')
+        print('\n'.join(f'  {reason}' for reason in left_out))
 
 
 if __name__ == '__main__':

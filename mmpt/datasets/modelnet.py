@@ -91,6 +91,8 @@ class ModelNet(PointCloudDataset):
         ('modelnet40_normal_resampled', 'test'): 2468,
         ('modelnet40_hdf5_2048', 'train'): 9840,
         ('modelnet40_hdf5_2048', 'test'): 2468,
+        ('modelnet10_normal_resampled', 'train'): 3991,
+        ('modelnet10_normal_resampled', 'test'): 908,
     }
 
     def __init__(

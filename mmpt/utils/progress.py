@@ -23,22 +23,26 @@ class Progress:
         self.start = self.last = time.monotonic()
         self.interactive = sys.stderr.isatty()
 
-    def show(self, done: int) -> None:
-        """Say how far it is, unless that was said a moment ago."""
+    def show(self, done: int, note: str = '') -> None:
+        """Say how far it is, unless that was said a moment ago; ``note`` stands behind the count."""
         now = time.monotonic()
         if now - self.last < (0.5 if self.interactive else 10):
             return
         self.last = now
         rate = (done - self.before) / (now - self.start)
         left = duration((self.total - done) / rate) if rate else 'unknown time'
-        text = f'{self.what}: {done:,} of {self.total:,} {self.unit}, {rate:,.0f} a second, {left} left'
+        text = f'{self.what}: {done:,} of {self.total:,} {self.unit}{note}, {rate:,.0f} a second, {left} left'
         print(f'\r{text:<78}' if self.interactive else text, end='' if self.interactive else '\n', file=sys.stderr)
         sys.stderr.flush()
 
-    def close(self) -> None:
-        """Say how long it took."""
-        text = f'{self.what}: {self.total:,} {self.unit} in {duration(time.monotonic() - self.start)}'
+    def line(self, text: str) -> None:
+        """Say something else in between."""
         print(f'\r{text:<78}' if self.interactive else text, file=sys.stderr, flush=True)
+
+    def close(self, note: str = '') -> None:
+        """Say how long it took, for those that were not done before."""
+        done = f'{self.total - self.before:,} {"more " if self.before else ""}{self.unit}{note}'
+        self.line(f'{self.what}: {done} in {duration(time.monotonic() - self.start)}')
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -116,3 +117,51 @@ def write_real_frame(folder):
         (made.root / name).parent.mkdir(parents=True, exist_ok=True)
         (made.root / name).symlink_to(REAL / Path(name).name)
     return made, frame, names
+
+
+# The LiDAR: its x is the vehicle's right, its y the vehicle's front. A camera that looks to the vehicle's front.
+LIDAR = pose((0, 0, 2), euler_z=-90)
+FRONT = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+POINT = (2, 12, -1)
+
+
+def intrinsic(number):
+    return [[100.0, 0.0, 80.0 + number], [0.0, 100.0, 45.0], [0.0, 0.0, 1.0]]
+
+
+def sensors(token, start):
+    """The vehicle drives 1 m along the world's y between the sweep and the pictures; each camera looks elsewhere."""
+    found = {'LIDAR_TOP': (f'samples/LIDAR_TOP/{token}.pcd.bin', LIDAR, start, [])}
+    after = pose((0, 1, 0)) @ start
+    for number, channel in enumerate(CHANNELS):
+        turned = pose((1, 0, 2), rotation=pose((0, 0, 0), -60 * number)[:3, :3] @ FRONT)
+        found[channel] = (f'samples/{channel}/{token}.jpg', turned, after, intrinsic(number))
+    return found
+
+
+def write_release(folder, version='v1.0-mini', more_points=0):
+    """Three scenes, one of them held out; scene-0061 has two key frames and sweeps between them."""
+    made = Release(folder / 'nuscenes', version)
+    start = pose((100, 50, 0), euler_z=90)
+    for name, tokens in (('scene-0061', ('b', 'a')), ('scene-0103', ('c',)), ('scene-0655', ('d',))):
+        made.scene(name)
+        for time, token in enumerate(tokens):
+            made.frame(token, name, 1000 + time, sensors(token, start))
+            made.frame(token, name, 1000 + time, sensors(f'{token}-sweep', pose((0, 0, 0))), key=False)
+            rows = np.array([[*POINT, 7, 3], [0, -5, 1, 255, 31]], '<f4')
+            more = np.random.default_rng(ord(token)).uniform(
+                (-50, -50, -2, 0, 0), (50, 50, 3, 255, 31), (more_points, 5)
+            )
+            rows = np.concatenate([rows, more.astype('<f4')])
+            path = made.root / f'samples/LIDAR_TOP/{token}.pcd.bin'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(rows.tobytes())
+            for channel in CHANNELS:
+                (made.root / 'samples' / channel).mkdir(exist_ok=True)
+                cv2.imwrite(str(made.root / f'samples/{channel}/{token}.jpg'), np.full((90, 160, 3), 50, np.uint8))
+    made.box('d', 'movable_object.barrier', start @ LIDAR @ pose((1, 2, 3)), (1, 1, 1))
+    # A car at the point, 4 m long, facing as the vehicle does; and a dog beside the vehicle.
+    made.box('b', 'vehicle.car', start @ LIDAR @ pose(POINT, 90), (1.8, 4.0, 1.5))
+    made.box('b', 'animal', start @ LIDAR @ pose((3, 0, -1)), (0.3, 0.6, 0.5))
+    made.write()
+    return made

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
@@ -109,17 +110,22 @@ def hooked(world=None):
     return SkippedSamplesHook(), runner, said
 
 
-def batch(*reasons):
-    samples = [PointDataSample(metainfo={'sample_id': 'a', **({'skipped': (why,)} if why else {})}) for why in reasons]
+def batch(*reasons, first=0):
+    """A batch of samples ``first`` and on; each says why it was skipped: nothing, one reason, or one of every try."""
+    samples = []
+    for index, why in enumerate(reasons, first):
+        skipped = {'skipped': (why,) if isinstance(why, str) else why} if why else {}
+        samples.append(PointDataSample(metainfo={'sample_id': 'a', 'index': index, **skipped}))
     return {'data_samples': samples}
 
 
 def test_the_hook_lists_at_the_end_of_each_epoch_and_of_the_run():
     hook, runner, said = hooked()
     for runner.iter in range(7):
-        hook.after_train_iter(runner, runner.iter, batch(None, 'x.npy is cut short.' if runner.iter % 2 else None))
+        why = 'x.npy is cut short.' if runner.iter % 2 else None
+        hook.after_train_iter(runner, runner.iter, batch(None, why, first=2 * runner.iter))
     assert len(said) == 2
-    assert said[0].startswith('Epoch 1: 2 samples') and said[1].startswith('Epoch 2: 1 samples')
+    assert said[0].startswith('Epoch 1: 2 samples') and said[1].startswith('Epoch 2: 1 sample ')
     assert '  2 x x.npy is cut short.' in said[0].splitlines()
 
 
@@ -128,12 +134,71 @@ def test_the_hook_says_nothing_where_nothing_is_wrong_and_keeps_validation_apart
     hook.after_train_iter(runner, 0, batch(None))
     hook.after_train_iter(runner, 1, batch('x'))
     hook.after_val_iter(runner, 0, batch('y', None))
-    hook.after_val_iter(runner, 1, batch('z'))
+    hook.after_val_iter(runner, 1, batch('z', first=2))
     hook.after_val_epoch(runner)
     assert len(said) == 1 and said[0].startswith('Validation: 2 samples') and ' x\n' not in said[0]
     runner.iter = 3
     hook.after_train_iter(runner, 3, batch(None))
-    assert len(said) == 2 and said[1].startswith('Epoch 1: 1 samples') and said[1].endswith('1 x x')
+    assert len(said) == 2 and said[1].startswith('Epoch 1: 1 sample ') and said[1].endswith('1 x x')
+
+
+def test_the_hook_lists_those_of_the_test_loop():
+    hook, runner, said = hooked()
+    hook.after_test_iter(runner, 0, batch(None, 'x'))
+    hook.after_test_epoch(runner)
+    assert len(said) == 1 and said[0].startswith('Test: 1 sample ') and said[0].endswith('\n  1 x x')
+    hook.after_test_iter(runner, 0, batch(None))
+    hook.after_test_epoch(runner)
+    assert len(said) == 1, 'what was listed is forgotten'
+
+
+def test_the_hook_counts_places_and_lists_tries():
+    """Two files are bad, and the substitute of one was the other: two places, three tries; votes draw a place again."""
+    hook, runner, said = hooked()
+    for vote in range(2):
+        hook.after_test_iter(runner, 2 * vote, batch(('x', 'y'), None))
+        hook.after_test_iter(runner, 2 * vote + 1, batch('y', first=2))
+    hook.after_test_epoch(runner)
+    head, *tries = said[0].splitlines()
+    assert head.startswith('Test: 2 samples ') and tries == ['  2 x x', '  4 x y']
+
+
+def test_the_hook_counts_what_a_data_set_of_bad_files_gives():
+    data = Damaged({i: ValueError(f'{i}.npy is cut short.') for i in range(8)}, on_bad_sample='skip')
+    hook, runner, said = hooked()
+    for index in range(10):
+        hook.after_test_iter(runner, index, pseudo_collate([data[index]]))
+    hook.after_test_epoch(runner)
+    head, *tries = said[0].splitlines()
+    counts = [int(line.split(' x ')[0]) for line in tries]
+    assert head.startswith('Test: 8 samples ') and len(tries) == 8
+    assert sum(counts) > 8, 'some substitutes were bad as well'
+
+
+def _of_rank(rank, store, queue):
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+    hook, runner, said = hooked()
+    # Rank 1 has met no bad sample but the one that the sampler gives to both, to fill the last batch.
+    hook.after_test_iter(runner, 0, batch('x', None, 'y') if rank == 0 else batch('x', None))
+    hook.after_test_epoch(runner)
+    hook.after_test_epoch(runner)
+    queue.put((rank, said))
+
+
+def test_two_processes_list_what_both_have_met(tmp_path):
+    context = torch.multiprocessing.get_context('fork')
+    queue = context.Queue()
+    ranks = [context.Process(target=_of_rank, args=(rank, tmp_path / 'store', queue)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    listed = dict(queue.get(timeout=60) for _ in ranks)
+    for process in ranks:
+        process.join(30)
+    for rank in range(2):
+        (said,) = listed[rank]
+        head, *tries = said.splitlines()
+        assert head.startswith('Test: 2 samples ') and tries == ['  2 x x', '  1 x y'], (rank, said)
 
 
 def test_scores_leave_substitutes_out():

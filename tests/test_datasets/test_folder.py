@@ -85,6 +85,38 @@ def test_one_folder_of_every_format(tmp_path):
         np.testing.assert_allclose([sample['points'].min(axis=0), sample['points'].max(axis=0)], corners, atol=0.01)
 
 
+def test_las_lies_beside_other_formats(tmp_path):
+    laspy = pytest.importorskip('laspy', reason='laspy is optional')
+    colors = np.arange(60, dtype=np.uint8).reshape(20, 3)
+    header = laspy.LasHeader(point_format=3, version='1.2')
+    header.scales = [1e-4] * 3
+    las = laspy.LasData(header)
+    las.x, las.y, las.z = cloud(0).astype(np.float64).T
+    # A scanner has 16 bits for each colour.
+    las.red, las.green, las.blue = colors.T.astype(np.uint16) * 257
+    for name in ('ground', 'roof'):
+        (tmp_path / name).mkdir()
+    las.write(tmp_path / 'ground' / 'a.las')
+    las.write(tmp_path / 'ground' / 'B.LAS')
+    write_ply(tmp_path / 'roof' / 'c.ply', cloud(0), **dict(zip(('red', 'green', 'blue'), colors.T)))
+    pipeline = [
+        {'type': 'LoadPoints', 'feature_keys': ('colors',)},
+        {'type': 'PackInputs', 'feature_keys': ('colors',)},
+    ]
+    data = open_folder(tmp_path, up_axis='z', pipeline=pipeline)
+    assert data.metainfo['feature_keys'] == ('colors',) and data.metainfo['classes'] == ('ground', 'roof')
+    upper, lower, ply = (data[index]['inputs']['points'].numpy() for index in range(3))
+    assert [data[k]['data_samples'].sample_id for k in range(3)] == ['ground/B', 'ground/a', 'roof/c']
+    np.testing.assert_array_equal(upper, lower)
+    # Three channels of place, turned to y up, and three of colour: those of the same cloud as .ply.
+    assert lower.shape == (20, 6)
+    np.testing.assert_allclose(lower[:, :3], z_up_to_y_up(cloud(0)), atol=1e-4)
+    np.testing.assert_allclose(lower, ply, atol=1e-4)
+    assert 'a.las' in refuse(
+        ValueError, tmp_path, pipeline=[{'type': 'LoadPoints', 'feature_keys': ('normals',)}], index=1
+    )
+
+
 def test_without_a_split_everything_is_taken(tree):
     assert len(open_folder(tree[0], classes=None)) == 10
     data = open_folder(tree[0] / 'train', 'test')

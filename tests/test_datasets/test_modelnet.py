@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _packed import packed_twin
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
 from mmpt.datasets import ModelNet
 from mmpt.datasets.modelnet import MODELNET40
-from mmpt.datasets.shards import ShardWriter, encode_record
+from mmpt.datasets.verification import check_counts
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -190,28 +191,30 @@ def test_modelnet10(resampled):
     assert [data.label(k) for k in range(2)] == [2, 6] and data.metainfo['classes'] == tuple(names)
     assert data[0]['class_name'] == 'chair' and data.metainfo['variant'] == 'modelnet10_normal_resampled'
     np.testing.assert_array_equal(data[1]['points'], cloud_of('night_stand_0002')[:, :3])
+    counts = {split: ModelNet.EXPECTED_COUNTS[data.metainfo['variant'], split] for split in ('train', 'test')}
+    assert counts == {'train': 3991, 'test': 908}
+    (finding,) = check_counts(data)
+    assert 'has 2 shapes, published are 3,991' in finding.text
 
 
-def test_packed_gives_the_same_samples(cached, tmp_path):
-    pipeline = [
-        {'type': 'RandomSample', 'num_points': 32},
-        {'type': 'UnitSphere'},
-        {'type': 'PackInputs', 'feature_keys': ['normals']},
-    ]
-    raw = ModelNet(str(cached), 'train')
-    packing = {'metainfo': raw.metainfo, 'total': 4, 'command': ['test'], 'made_from': {}}
-    with ShardWriter(tmp_path / 'packed' / 'train', **packing) as writer:
-        for index in range(4):
-            writer.append(index, encode_record(raw.load_info(index)), raw.label(index))
-        writer.finish()
-    shutil.rmtree(cached)
-    packed = ModelNet(str(tmp_path / 'packed'), 'train', packed=True, pipeline=pipeline)
+@pytest.mark.parametrize('source', ['text', 'fps_8192'])
+def test_packed_gives_the_same_samples(resampled, tmp_path, source):
+    for split in LINES if source == 'fps_8192' else ():
+        write_dat(resampled, split)
+    # The first step asks whether the rows are sorted by distance already, so the pack has to know as well.
+    steps = [{'type': 'FarthestPoints', 'num_points': 48}, {'type': 'RandomSample', 'num_points': 32}]
+    cfg = {'type': 'ModelNet', 'data_root': str(resampled), 'split': 'train', 'pipeline': steps}
+    raw = DATASETS.build(cfg)
+    expected = [raw[(3, index)] for index in range(4)]
+    packed = packed_twin(tmp_path / 'packed', **cfg)
+    shutil.rmtree(resampled)
+    assert packed.metainfo == raw.metainfo and packed.metainfo['source'] == source
+    assert [packed.label(index) for index in range(4)] == LABELS['train']
+    for index, one in enumerate(expected):
+        for key in ('points', 'normals', 'sample_id', 'label', 'class_name', 'split'):
+            np.testing.assert_array_equal(packed[(3, index)][key], one[key])
     with pytest.raises(ValueError, match='variant'):
         ModelNet(str(tmp_path / 'packed'), 'train', packed=True, categories=10)
-    assert packed.metainfo['classes'] == MODELNET40 and packed.metainfo['source'] == 'fps_8192'
-    assert [packed.label(index) for index in range(4)] == LABELS['train']
-    sample = packed[(3, 1)]
-    assert sample['inputs']['points'].shape == (32, 6) and sample['data_samples'].class_name == 'night_stand'
 
 
 def test_shipped_configs(resampled):

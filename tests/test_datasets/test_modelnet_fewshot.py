@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _packed import packed_twin
 from mmengine.config import Config
 
 from mmpt.datasets import ConcatDataset, ModelNetFewShot
 from mmpt.datasets.modelnet import MODELNET40
-from mmpt.datasets.shards import ShardWriter, encode_record
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -96,20 +96,15 @@ def test_support_and_queries_of_a_fold_go_into_one_loop(root):
 
 
 def test_packed_gives_the_same_samples(root, tmp_path):
-    raw = ModelNetFewShot(str(root), 'train', pipeline=[{'type': 'RandomSample', 'num_points': 8}])
+    cfg = {'type': 'ModelNetFewShot', 'data_root': str(root), 'split': 'train'}
+    cfg['pipeline'] = [{'type': 'RandomSample', 'num_points': 8}]
+    raw = DATASETS.build(cfg)
     expected = [raw[(1, index)] for index in range(50)]
-    with ShardWriter(
-        tmp_path / 'packed' / 'train', metainfo=raw.metainfo, total=50, command=['test'], made_from={}
-    ) as writer:
-        for index in range(50):
-            writer.append(index, encode_record(raw.load_info(index)), raw.label(index))
-        writer.finish()
+    packed = packed_twin(tmp_path / 'packed', **cfg)
     shutil.rmtree(root)
-    packed = ModelNetFewShot(
-        str(tmp_path / 'packed'), 'train', packed=True, pipeline=[{'type': 'RandomSample', 'num_points': 8}]
-    )
-    assert packed.metainfo['classes'] == raw.metainfo['classes']
+    assert packed.metainfo == raw.metainfo and len(packed) == 50
     for index in (0, 31, 49):
+        assert packed.label(index) == expected[index]['label']
         for key in ('points', 'normals', 'label', 'sample_id', 'class_name'):
             np.testing.assert_array_equal(packed[(1, index)][key], expected[index][key])
     with pytest.raises(ValueError, match='5way_10shot_1'):

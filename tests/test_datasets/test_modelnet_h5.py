@@ -1,11 +1,13 @@
 """ModelNet40 in exactly the layout of PointNet's h5 files."""
 
 import re
+import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from _packed import packed_twin
 from mmengine.config import Config
 
 from mmpt.datasets import ModelNet
@@ -170,3 +172,18 @@ def test_a_list_of_h5_files_names_nothing_else(hdf5, line):
     path = hdf5 / 'test_files.txt'
     path.write_text(f'{line}\n')
     assert f'{path}, line 1' in refuse(ValueError, data_root=str(hdf5), split='test', variant='hdf5_2048')
+
+
+def test_packed_gives_the_same_samples(hdf5, tmp_path):
+    cfg = {'type': 'ModelNet', 'data_root': str(hdf5), 'split': 'train', 'variant': 'hdf5_2048'}
+    cfg['pipeline'] = [{'type': 'RandomSample', 'num_points': 64}]
+    raw = DATASETS.build(cfg)
+    expected = [raw[(1, index)] for index in range(33)]
+    packed = packed_twin(tmp_path / 'packed', **cfg)
+    shutil.rmtree(hdf5)
+    assert packed.metainfo == raw.metainfo and packed.metainfo['normalize'] == 'unit_sphere' and len(packed) == 33
+    for index in (0, 8, 9, 32):
+        sample = packed[(1, index)]
+        assert packed.label(index) == expected[index]['label']
+        for key in ('points', 'normals', 'label', 'sample_id', 'class_name'):
+            np.testing.assert_array_equal(sample[key], expected[index][key])

@@ -8,11 +8,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from _packed import packed_twin
 from mmengine.config import Config
 
 from mmpt.datasets import ScanObjectNN
 from mmpt.datasets.scanobjectnn import SCANOBJECTNN
-from mmpt.datasets.shards import ShardWriter, encode_record
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -116,17 +116,13 @@ def test_one_cache_dir_serves_files_of_the_same_name(root, tmp_path):
 
 
 def test_packed_gives_the_same_samples(root, tmp_path):
-    pipeline = [{'type': 'RandomSample', 'num_points': 128}, {'type': 'RotateUp'}]
-    raw = ScanObjectNN(str(root), 'test', variant='obj_bg', pipeline=pipeline)
+    cfg = {'type': 'ScanObjectNN', 'data_root': str(root), 'split': 'test', 'variant': 'obj_bg'}
+    cfg['pipeline'] = [{'type': 'RandomSample', 'num_points': 128}, {'type': 'RotateUp'}]
+    raw = DATASETS.build(cfg)
     expected = [raw[(2, index)] for index in range(3)]
-    with ShardWriter(
-        tmp_path / 'packed' / 'test', metainfo=raw.metainfo, total=3, command=['test'], made_from={}
-    ) as writer:
-        for index in range(3):
-            writer.append(index, encode_record(raw.load_info(index)), raw.label(index))
-        writer.finish()
+    packed = packed_twin(tmp_path / 'packed', **cfg)
     shutil.rmtree(root)
-    packed = ScanObjectNN(str(tmp_path / 'packed'), 'test', variant='obj_bg', packed=True, pipeline=pipeline)
+    assert packed.metainfo == raw.metainfo and len(packed) == 3
     for index in range(3):
         sample = packed[(2, index)]
         for key in ('points', 'instance'):

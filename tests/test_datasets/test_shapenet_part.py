@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mmpt.datasets import ShapeNetPart
 from mmpt.datasets.shapenet_part import PART_CLASSES, PART_RANGES
+from mmpt.datasets.verification import check_counts
 from mmpt.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,15 @@ def test_text_gives_points_normals_and_parts_within_the_class(text):
             assert PART_CLASSES[data.label(index)][0] == entry.split('/')[0]
             assert sample['class_name'] == data.metainfo['classes'][sample['label']]
     assert data.metainfo['variant'] == 'text' and data.metainfo['up_axis'] == 'y'
+
+
+def test_published_counts_are_compared_in_every_split(text, h5):
+    published = {'train': 12137, 'val': 1870, 'trainval': 14007, 'test': 2874}
+    assert published['train'] + published['val'] == published['trainval'] == 16881 - published['test']
+    for variant, root in (('text', text), ('h5', h5)):
+        for split, count in published.items():
+            (finding,) = check_counts(ShapeNetPart(str(root), split, variant=variant))
+            assert finding.level == 'problem' and f'published are {count:,}' in finding.text
 
 
 def test_h5_gives_the_same_kind_of_samples(h5):

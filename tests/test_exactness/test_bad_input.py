@@ -1,14 +1,19 @@
 """What a user gets wrong, through the commands: one sentence, exit code 2, no traceback."""
 
 import itertools
+import os
+import re
 import runpy
 import sys
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
 from _helpers import ROOT
 from _small import small_config, write_shapenet
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 COUNT = itertools.count()
 
@@ -69,6 +74,72 @@ def test_nan_in_a_file_names_the_file(command, tmp_path):
     Config(cfg).dump('nan.py')
     said = command('train', 'nan.py')
     assert '.npy' in said and 'NaN' in said
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """The small tokenizer's config for two epochs of eight shapes, two of them cut off; and what names the two."""
+    write_shapenet(tmp_path / 'data', train=8)
+    paths = sorted((tmp_path / 'data').glob('*/shapenet_pc/*-train*.npy'))[1:3]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:1000])
+    cfg = small_config('configs/mmpt/tokenizer_shapenet.py', tmp_path, None).to_dict()
+    del cfg['experiment_name'], cfg['work_dir']
+    cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
+    cfg['train_dataloader'].update(batch_size=4, num_workers=2)
+    cfg['train_dataloader']['dataset'].update(data_root=str(tmp_path / 'data/ShapeNet55-34'), on_bad_sample='skip')
+    cfg['train_cfg']['max_iters'] = 4
+    Config(cfg).dump(tmp_path / 'cut.py')
+    return tmp_path / 'cut.py', [path.name for path in paths]
+
+
+def skipped(text):
+    """Of the log of a run: the head lines with the count of samples, and the lines below each."""
+    listed = {}
+    for line in text.splitlines():
+        if head := re.search(r'(Epoch \d+): (\d+) samples? could not be read', line):
+            listed[head[1]] = (int(head[2]), [])
+        elif listed and re.match(r'  \d+ x ', line):
+            list(listed.values())[-1][1].append(line)
+    return listed
+
+
+def run_cut(config, work_dir, **changes):
+    """Train; what the log of the (first) process lists."""
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict({'work_dir': str(work_dir), 'experiment_name': f'bad_input_{next(COUNT)}', **changes})
+    Runner.from_cfg(cfg).train()
+    (log,) = work_dir.glob('*/*.log')
+    return skipped(log.read_text())
+
+
+def of_rank(rank, config, folder, queue):
+    torch.set_num_threads(1)
+    os.environ['LOCAL_RANK'] = str(rank)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    listed = run_cut(config, folder, **{'launcher': 'pytorch', 'train_dataloader.batch_size': 2})
+    queue.put((rank, dist.get_world_size(), listed))
+
+
+def test_a_run_lists_the_samples_that_it_skipped(cut, tmp_path):
+    config, names = cut
+    listed = run_cut(config, tmp_path / 'one')
+    assert set(listed) == {'Epoch 1', 'Epoch 2'}
+    for count, lines in listed.values():
+        assert count == 2 and len(lines) == 2, lines
+        assert all(any(name in line for line in lines) for name in names), lines
+
+    # Two processes with half of each batch read the same shapes, and the first one lists those of both.
+    (tmp_path / 'two').mkdir()
+    context = torch.multiprocessing.get_context('fork')
+    queue = context.Queue()
+    ranks = [context.Process(target=of_rank, args=(rank, config, tmp_path / 'two', queue)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    found = [queue.get(timeout=60) for _ in ranks]
+    for process in ranks:
+        process.join(30)
+    assert sorted(found)[0] == (0, 2, listed)
 
 
 def test_checkpoint_of_another_architecture(command, build, small, tmp_path):

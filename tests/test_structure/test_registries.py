@@ -1,5 +1,7 @@
 """A name in a config finds its class: ours, with and without the scope, and that of a user's own module."""
 
+import inspect
+import re
 import sys
 
 import mmengine.registry
@@ -74,6 +76,19 @@ def test_the_registries_are_those_of_the_architecture():
         'PARAM_SCHEDULERS',
         'VISBACKENDS',
     }
+
+
+def test_every_transform_says_which_keys_it_needs_and_which_it_changes():
+    own = [kind for kind in registry.TRANSFORMS.module_dict.values() if kind.__module__.startswith('mmpt.')]
+    assert len(own) > 30
+    for kind in own:
+        text = ' '.join((kind.__doc__ or '').split())
+        # PackInputs changes no keys but returns contract 1.
+        assert re.search(r'Required keys: .+ ((Added|Modified) keys: |Returns ``)', text), kind.__name__
+        # What draws takes its generator from the sample, and says so.
+        draws = "['rng']" in inspect.getsource(kind)
+        required = text.partition('Required keys: ')[2].partition(' keys: ')[0]
+        assert draws <= (re.search(r'\brng\b', required) is not None), f'{kind.__name__} draws, but needs no rng'
 
 
 @pytest.mark.parametrize('name', ONE_OF_EACH)

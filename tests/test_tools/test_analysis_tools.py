@@ -111,6 +111,27 @@ def test_features_of_a_config_are_those_of_its_val_loop(call, folder, tmp_path):
     assert code == 0 and '15 test' in printed, printed
 
 
+def test_samples_that_cannot_be_read_are_left_out_and_named(call, folder, tmp_path):
+    clouds = tmp_path / 'clouds'
+    clouds.mkdir()
+    for number in range(6):
+        np.save(clouds / f'{number}.npy', np.random.default_rng(number).normal(size=(80, 3)).astype(np.float32))
+    for number in (2, 5):
+        (clouds / f'{number}.npy').write_bytes((clouds / f'{number}.npy').read_bytes()[:300])
+    (tmp_path / 'config.py').write_text(
+        'pipeline = [dict(type="LoadPoints"), dict(type="FirstPoints", num_points=64), dict(type="PackInputs")]\n'
+        f'shapes = dict(type="PointCloudFolder", data_root="{clouds}", on_bad_sample="skip", pipeline=pipeline)\n'
+        'val_dataloader = dict(dataset=shapes)\n'
+    )
+    code, printed = call('extract_features', tmp_path / 'config.py', folder / 'model.pth', tmp_path / 'f.npz')
+    assert code == 0 and load_features(tmp_path / 'f.npz').ids.tolist() == list('0134'), printed
+    _, said = printed.split('left out, because they could not be read: ')
+    head, *lines = said.splitlines()
+    reasons = [line for line in lines if line.startswith('  ')]
+    assert head == '2 of 6 samples' and len(reasons) == 2, printed
+    assert f'{clouds}/2.npy' in reasons[0] and f'{clouds}/5.npy' in reasons[1]
+
+
 def test_tsne_shows_every_shape_once(call, features, tmp_path):
     code, printed = call(
         'analysis_tools/tsne', features, '--split', 'test', '--out', tmp_path / 'tsne.png', '--perplexity', 4

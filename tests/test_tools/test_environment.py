@@ -70,9 +70,10 @@ def test_it_is_made_once_and_reused_from_any_folder(checkout):
     assert done.returncode == 0 and calls == [] and 'reusing' in done.stdout
 
 
-def test_changed_requirements_update_it(checkout):
+@pytest.mark.parametrize('name', ['runtime', 'tests', 'constraints'])
+def test_changed_requirements_update_it(checkout, name):
     start(checkout)
-    (checkout / 'requirements' / 'runtime.txt').write_text('torch\ntimm\n')
+    (checkout / 'requirements' / f'{name}.txt').write_text('torch\ntimm\n')
     done, calls = start(checkout)
     assert 'updating' in done.stdout and 'venv' not in calls and len(calls) == 3
     assert start(checkout)[1] == []

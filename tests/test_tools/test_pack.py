@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -252,6 +253,18 @@ def test_a_pack_of_another_class_is_not_read(tree, pack):
     pack('config.py', 'packed')
     with pytest.raises(ValueError, match="packed/train holds packed data with dataset 'ShapeNet', expected 'Synthetic"):
         DATASETS.build({'type': 'SyntheticShapes', 'size': 3, 'split': 'train', 'packed_root': 'packed'})
+
+
+def test_a_pack_says_how_long_the_rest_takes(tree, pack, monkeypatch):
+    clock = iter(range(0, 10**6, 15))
+    monkeypatch.setattr('mmpt.utils.progress.time', SimpleNamespace(monotonic=lambda: float(next(clock))))
+    code, _, err = pack('config.py', 'out', '--limit', '2', '--dataset-key', 'train_dataloader.dataset')
+    assert code == 0
+    assert [line for line in err.splitlines() if line.startswith('train: ')] == [
+        'train: 1 of 2 shapes, 0 MB, 0 a second, 15 s left',
+        'train: 2 of 2 shapes, 0 MB, 0 a second, 0 s left',
+        'train: 2 shapes, 0 MB, in 45 s',
+    ]
 
 
 def test_a_bad_sample_stops_the_pack_or_is_left_out_and_listed(tree, pack):

@@ -17,7 +17,6 @@ import shlex
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -213,6 +212,7 @@ def pack(part: Part, folder: Path, args: argparse.Namespace, command: list[str])
     from torch.utils.data import DataLoader
 
     from mmpt.datasets.shards import ShardWriter
+    from mmpt.utils.progress import Progress
 
     dataset = part.dataset
     shapes = dataset.num_shapes()
@@ -242,13 +242,13 @@ def pack(part: Part, folder: Path, args: argparse.Namespace, command: list[str])
             prefetch_factor=4 if min(args.workers, total - before) else None,
             worker_init_fn=end_with_the_parent,
         )
-        progress = Progress(total, before)
+        progress = Progress(folder.name, total, before=before)
         for index, record, label in loader:
             if not isinstance(record, Bad):
                 writer.append(index, record, label)
             elif skip:
                 writer.skip(index, record.reason)
-                progress.line(f'left out: {record.reason}')
+                progress.line(f'  left out: {record.reason}')
             else:
                 writer.commit()
                 stop(
@@ -257,9 +257,9 @@ def pack(part: Part, folder: Path, args: argparse.Namespace, command: list[str])
                 )
             if writer.num_records % _CHECK_SPACE == 0 or index == total - 1:
                 need_space(writer, folder, total)
-            progress.show(writer.next_source, writer.num_bytes)
+            progress.show(writer.next_source, f', {writer.num_bytes >> 20} MB')
         writer.finish()
-        progress.close(writer.num_bytes)
+        progress.close(f', {writer.num_bytes >> 20} MB,')
         if writer.skipped:
             say(f'  {len(writer.skipped)} shapes are left out; {folder / "pack.json"} lists them')
 
@@ -293,44 +293,6 @@ def need_space(writer: Any, folder: Path, total: int) -> None:
 def say(text: str) -> None:
     """A line for people, beside what a script may read."""
     print(text, file=sys.stderr, flush=True)
-
-
-class Progress:
-    """What is done and how long the rest takes: a line that is rewritten, or one every ten seconds in a file."""
-
-    def __init__(self, total: int, before: int) -> None:
-        self.total, self.before, self.done = total, before, before
-        self.start = self.last = time.monotonic()
-        self.interactive = sys.stderr.isatty()
-
-    def show(self, done: int, size: int) -> None:
-        """Say how far it is."""
-        self.done = done
-        now = time.monotonic()
-        if now - self.last < (0.5 if self.interactive else 10):
-            return
-        self.last = now
-        rate = (done - self.before) / (now - self.start)
-        left = (self.total - done) / rate if rate else 0.0
-        text = f'  {done} of {self.total} shapes, {size >> 20} MB, {rate:.0f} shapes/s, {duration(left)} left'
-        print(f'\r{text:<78}' if self.interactive else text, end='' if self.interactive else '\n', file=sys.stderr)
-        sys.stderr.flush()
-
-    def line(self, text: str) -> None:
-        """A line of its own."""
-        say(f'{chr(13) if self.interactive else ""}  {text}')
-
-    def close(self, size: int) -> None:
-        """Say how long it took."""
-        seconds = time.monotonic() - self.start
-        self.line(f'{self.total} shapes, {size >> 20} MB, done in {duration(seconds)}{" " * 40}'.rstrip())
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
 def parse_args() -> argparse.Namespace:
