@@ -1,5 +1,6 @@
 """Labelled tasks on generated rooms with colours: the encoder reads them as they are, or a sentence says why not."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,19 @@ def train(workplace, trained, tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture
+def warned(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        launch, 'print_log', lambda text, level=0, **_: said.append(text) if level >= logging.WARNING else None
+    )
+    return said
+
+
 @pytest.mark.parametrize('config', [SEMANTIC, DETECTION])
-def test_colours_are_learnt_from_and_predicted_with(config, train):
+def test_colours_are_learnt_from_and_predicted_with(config, train, warned):
     runner = train(config, ('colors',), 6)
-    assert runner.iter == 2
+    assert runner.iter == 2 and not [text for text in warned if 'colors' in text]
     meta = load_checkpoint(Path(runner.work_dir) / 'iter_2.pth')['meta']
     assert tuple(meta['dataset_meta']['feature_keys']) == ('colors',) and meta['encoder_cfg']['in_channels'] == 6
     # Scale and shift, blocks and turns are of coordinates alone.
@@ -69,3 +79,12 @@ def test_data_without_what_the_encoder_reads_are_one_sentence(train):
     with pytest.raises(KeyError) as error:
         train(SEMANTIC, ('normals',), 6)
     assert "needs 'normals', which" in explain(error.value) and '\n' not in explain(error.value)
+
+
+def test_colours_that_the_encoder_does_not_read_are_named(train, warned):
+    train(SEMANTIC, ('colors',), 3)
+    (text,) = [text for text in warned if 'colors' in text]
+    assert text == (
+        'The data give colors beside x y z, but the encoder reads 3 channels a point, so it learns nothing from them; '
+        'set encoder.in_channels, or leave them out of feature_keys of PackInputs.'
+    )
