@@ -95,7 +95,7 @@ def train(
             else:
                 model.check_files()
         if hasattr(model, 'pretrained_meta'):
-            _warn_about_data(model.pretrained_meta, runner.train_dataloader.dataset)
+            _warn_about_data(model, runner.train_dataloader.dataset)
         try:
             runner.train()
         finally:
@@ -156,10 +156,18 @@ def test(
     return scores
 
 
-def _warn_about_data(pretrained: Mapping[str, Any], dataset: Any) -> None:
-    """Say where the data of a labelled task are not what its encoder was pre-trained on, or lack a class."""
+def _warn_about_data(model: Any, dataset: Any) -> None:
+    """Say where the data of a labelled task are not what its encoder was pre-trained on or reads, or lack a class."""
     info = getattr(dataset, 'metainfo', {})
-    warn_about_geometry({'meta': pretrained}, info, TRANSFERRED)
+    warn_about_geometry({'meta': model.pretrained_meta}, info, TRANSFERRED)
+    channels, features = getattr(model.encoder, 'in_channels', None), info.get('feature_keys')
+    if channels == 3 and features:
+        print_log(
+            f'The data give {", ".join(features)} beside x y z, but the encoder reads 3 channels a point, so it learns '
+            'nothing from them; set encoder.in_channels, or leave them out of feature_keys of PackInputs.',
+            logger='current',
+            level=logging.WARNING,
+        )
     lacking = dataset.missing_classes() if hasattr(dataset, 'missing_classes') else ()
     if lacking:
         print_log(absent_classes(lacking, info['classes']), logger='current', level=logging.WARNING)

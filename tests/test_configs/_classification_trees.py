@@ -27,11 +27,12 @@ def write_modelnet40(folder, train=4, points=200):
             place.mkdir(exist_ok=True)
             # Stretched along another axis by class, so that there is something to learn.
             cloud = rng.standard_normal((points, 6)) * (1 + 2 * np.eye(6)[_CLASSES.index(place.name)])
+            cloud[:, 3:] /= np.linalg.norm(cloud[:, 3:], axis=1, keepdims=True)
             np.savetxt(place / f'{stem}.txt', cloud, fmt='%.6f', delimiter=',')
 
 
 def write_modelnet40_h5(folder, train=5):
-    """The release of PointNet: of each class ``train`` and 2 test shapes of 2,048 points, two files a part."""
+    """The release of PointNet: of each class ``train`` and 2 test shapes of 2,048 points, in the unit sphere."""
     root, rng = folder / 'modelnet40_ply_hdf5_2048', np.random.default_rng(0)
     root.mkdir(parents=True)
     (root / 'shape_names.txt').write_text('\n'.join(MODELNET40))
@@ -40,12 +41,11 @@ def write_modelnet40_h5(folder, train=5):
         (root / f'{split}_files.txt').write_text(''.join(f'data/{root.name}/{name}\n' for name in names))
         labels = np.repeat([MODELNET40.index(name) for name in _CLASSES], count)
         for name, part in zip(names, np.array_split(labels, 2)):
+            points = rng.standard_normal((len(part), 2048, 3))
+            points -= points.mean(axis=1, keepdims=True)
+            points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
             with h5py.File(root / name, 'w') as file:
-                points = rng.standard_normal((len(part), 2048, 3))
-                points -= points.mean(axis=1, keepdims=True)
-                # In the unit sphere, as the release is.
-                file['data'] = (points / np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]).astype(np.float32)
-                file['normal'] = np.zeros((len(part), 2048, 3), np.float32)
+                file['data'] = points.astype(np.float32)
                 file['label'] = part[:, None].astype(np.uint8)
 
 

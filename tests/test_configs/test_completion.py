@@ -32,6 +32,9 @@ def test_the_schedule_is_that_of_the_ancestor(name, epochs, size, batch, decay, 
     """METHODS 5.8."""
     cfg = load_config(ROOT / f'configs/completion/{name}.py')
     assert cfg.train_dataloader.batch_size == batch and cfg.train_cfg.max_iters == epochs * size // batch
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 5e-4, 5e-4)
+    assert cfg.optim_wrapper.clip_grad == {'max_norm': 10.0}
     (rate,) = cfg.param_scheduler
     epoch = size / batch
     for e in (1, 21, 100, epochs):

@@ -43,7 +43,7 @@ CLOUD = 'ShapeNet55-34/shapenet_pc/03001627-train0000000000000000000000000001.np
 TREES = (
     (write_own_shapes, 'own_shapes/train/lamp/0.ply', 'folder'),
     (lambda data: write_kitti(data, 30_000), 'kitti/training/velodyne/000003.bin', 'kitti'),
-    (write_clouds_of_modelnet, MODELNET, 'modelnet10', 'modelnet40', 'modelnet40_classification'),
+    (write_clouds_of_modelnet, MODELNET, 'modelnet40', 'modelnet40_classification', 'modelnet10'),
     (classification.write_modelnet40_h5, 'modelnet40_ply_hdf5_2048/ply_data_train1.h5', 'modelnet40_h5'),
     (write_folds, 'ModelNetFewshot/5way_10shot/0.pkl', 'modelnet_fewshot', 'modelnet_fewshot_classification'),
     (write_mvcnn, 'ShapeNet55/pointclouds/train/model_000012.ply', 'mvcnn'),

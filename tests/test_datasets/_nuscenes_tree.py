@@ -82,6 +82,43 @@ class Release:
         return self.root
 
 
+def write_real_frame(folder):
+    """The real key frame of the samples as a release: tables from its matrices, files by link.
+
+    Gives the release, the facts of the frame and the names of its classes.
+    """
+    if 'MMPT_DATA' not in os.environ or not REAL.is_dir():
+        pytest.skip('MMPT_DATA does not lead to lidar_samples/nuscenes_mmdet3d_demo')
+    facts = json.loads((REAL / 'sample.json').read_text())
+    frame, names = facts['data_list'][0], list(facts['metainfo']['categories'])
+    made = Release(folder)
+    made.tables['category'] = []
+    general = dict(zip(names, ('vehicle.car', 'vehicle.truck', 'vehicle.trailer', 'vehicle.bus.rigid',
+                               'vehicle.construction', 'vehicle.bicycle', 'vehicle.motorcycle',
+                               'human.pedestrian.adult', 'movable_object.trafficcone', 'movable_object.barrier'),
+                       strict=True))  # fmt: skip
+    for name in general.values():
+        made.add('category', f'category-{name}', name=name, description='')
+    made.scene('scene-0061')
+    lidar, start = np.array(frame['lidar_points']['lidar2ego']), np.array(frame['ego2global'])
+    found = {'LIDAR_TOP': (f'samples/LIDAR_TOP/{frame["lidar_points"]["lidar_path"]}', lidar, start, [])}
+    for channel, camera in frame['images'].items():
+        inner = np.array(camera['cam2ego'])
+        # Where the vehicle was when the picture was taken: what the stored LiDAR-to-camera matrix says.
+        after = start @ lidar @ np.linalg.inv(camera['lidar2cam']) @ np.linalg.inv(inner)
+        found[channel] = (f'samples/{channel}/{camera["img_path"]}', inner, after, camera['cam2img'])
+    made.frame(frame['token'], 'scene-0061', 1, found)
+    for box in frame['instances']:
+        x, y, z, length, width, height, yaw = box['bbox_3d']
+        placed = start @ lidar @ pose((x, y, z), np.degrees(yaw))
+        made.box(frame['token'], general[names[box['bbox_label_3d']]], placed, (width, length, height))
+    made.write()
+    for name, *_ in found.values():
+        (made.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.root / name).symlink_to(REAL / Path(name).name)
+    return made, frame, names
+
+
 # The LiDAR: its x is the vehicle's right, its y the vehicle's front. A camera that looks to the vehicle's front.
 LIDAR = pose((0, 0, 2), euler_z=-90)
 FRONT = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
@@ -128,40 +165,3 @@ def write_release(folder, version='v1.0-mini', more_points=0):
     made.box('b', 'animal', start @ LIDAR @ pose((3, 0, -1)), (0.3, 0.6, 0.5))
     made.write()
     return made
-
-
-def write_real_frame(folder):
-    """The real key frame of the samples as a release: tables from its matrices, files by link.
-
-    Gives the release, the facts of the frame and the names of its classes.
-    """
-    if 'MMPT_DATA' not in os.environ or not REAL.is_dir():
-        pytest.skip('MMPT_DATA does not lead to lidar_samples/nuscenes_mmdet3d_demo')
-    facts = json.loads((REAL / 'sample.json').read_text())
-    frame, names = facts['data_list'][0], list(facts['metainfo']['categories'])
-    made = Release(folder)
-    made.tables['category'] = []
-    general = dict(zip(names, ('vehicle.car', 'vehicle.truck', 'vehicle.trailer', 'vehicle.bus.rigid',
-                               'vehicle.construction', 'vehicle.bicycle', 'vehicle.motorcycle',
-                               'human.pedestrian.adult', 'movable_object.trafficcone', 'movable_object.barrier'),
-                       strict=True))  # fmt: skip
-    for name in general.values():
-        made.add('category', f'category-{name}', name=name, description='')
-    made.scene('scene-0061')
-    lidar, start = np.array(frame['lidar_points']['lidar2ego']), np.array(frame['ego2global'])
-    found = {'LIDAR_TOP': (f'samples/LIDAR_TOP/{frame["lidar_points"]["lidar_path"]}', lidar, start, [])}
-    for channel, camera in frame['images'].items():
-        inner = np.array(camera['cam2ego'])
-        # Where the vehicle was when the picture was taken: what the stored LiDAR-to-camera matrix says.
-        after = start @ lidar @ np.linalg.inv(camera['lidar2cam']) @ np.linalg.inv(inner)
-        found[channel] = (f'samples/{channel}/{camera["img_path"]}', inner, after, camera['cam2img'])
-    made.frame(frame['token'], 'scene-0061', 1, found)
-    for box in frame['instances']:
-        x, y, z, length, width, height, yaw = box['bbox_3d']
-        placed = start @ lidar @ pose((x, y, z), np.degrees(yaw))
-        made.box(frame['token'], general[names[box['bbox_label_3d']]], placed, (width, length, height))
-    made.write()
-    for name, *_ in found.values():
-        (made.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (made.root / name).symlink_to(REAL / Path(name).name)
-    return made, frame, names

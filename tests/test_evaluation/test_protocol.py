@@ -4,6 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from mmpt.evaluation.protocols import (
     C_RULES,
@@ -75,6 +78,46 @@ def test_probe_does_what_the_protocol_says():
     assert scores.svm.accuracy == again.accuracy and scores.svm.cv_scores == again.cv_scores
     assert probe(*parts, Protocol(classifier=None)).svm is None
     assert probe(*parts, Protocol(knn_k=None, C=1.0)).knn is None
+
+
+#: pools of each preset as METHODS 5.3 has them, and the classifier as its authors built it.
+THEIRS = {
+    'point_bert': (lambda pools: [pools['cls']], lambda: LinearSVC(C=1.0, dual=False, tol=1e-6)),
+    'crosspoint': (lambda pools: [pools['max'], pools['mean']], lambda: SVC(C=0.1, kernel='linear')),
+    'point_m2ae': (lambda pools: [pools['max'] + pools['mean']], lambda: SVC(C=0.012, kernel='linear')),
+    'i2p_mae': (lambda pools: [pools['max']], lambda: SVC(C=0.0093, kernel='linear')),
+    'recon': (
+        lambda pools: [pools['cls'], pools['max'] + pools['mean']],
+        lambda: LinearSVC(C=0.075, dual=False, tol=1e-6),
+    ),
+}
+
+
+@pytest.mark.parametrize('name', [name for name in PRESETS if name != 'cv'])
+def test_a_preset_scores_as_scikit_learn_does(name):
+    """From pooled features to the accuracy, features as they are: in columns of other scales each."""
+    pools_of, build = THEIRS[name]
+    changed = 0
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = np.arange(240) % 4
+        x, test = np.split(np.arange(240), [140])
+        pools = {}
+        for pool in ('max', 'mean', 'cls'):
+            features = 0.6 * rng.normal(size=(4, 12))[y] + rng.normal(size=(240, 12))
+            pools[pool] = (features * 10 ** rng.uniform(-1, 1, 12)).astype(np.float32)
+        ours = compose_features(pools, PRESETS[name].pooling)
+        scores = probe(ours[x], y[x], ours[test], y[test], PRESETS[name])
+        theirs = np.concatenate(pools_of(pools), axis=1).astype(np.float64)
+        expected = build().fit(theirs[x], y[x]).score(theirs[test], y[test])
+        # A shape on the border may fall to either side.
+        assert scores.svm.accuracy == pytest.approx(expected, abs=1.5 / len(test)) and 0.3 < expected < 1
+        assert scores.knn == KNeighborsClassifier(1).fit(theirs[x], y[x]).score(theirs[test], y[test])
+        scaler = StandardScaler().fit(theirs[x])
+        scaled = build().fit(scaler.transform(theirs[x]), y[x]).score(scaler.transform(theirs[test]), y[test])
+        changed += abs(scaled - expected) > 1.5 / len(test)
+    # Standardised features would have been noticed.
+    assert changed
 
 
 def test_pools_are_concatenated_and_summed_as_named():

@@ -129,6 +129,17 @@ def test_blocks_are_predicted_as_they_come_where_asked():
     assert all(torch.equal(sample.predicted_semantic, row.argmax(1)) for sample, row in zip(found, logits))
 
 
+def test_a_prediction_needs_no_labels():
+    model, points = build(), room()
+    (sample,) = model({'points': points[None]}, mode='predict')
+    assert torch.equal(sample.predicted_semantic, model.room_logits(points).argmax(1)) and 'semantic' not in sample
+    model = build(whole_room=None)
+    clouds = torch.randn(3, 64, 3, generator=torch.Generator().manual_seed(0))
+    found = model({'points': clouds}, mode='predict')
+    answers = model({'points': clouds}, mode='tensor').argmax(2)
+    assert torch.equal(torch.stack([sample.predicted_semantic for sample in found]), answers)
+
+
 # ------------------------------------------------------------------ the loss
 
 
