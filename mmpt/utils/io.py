@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from uuid import uuid4
 
+from mmengine.dist import get_rank
 from mmengine.fileio import LocalBackend, register_backend
 
 __all__ = ['AtomicLocalBackend', 'atomic_write', 'remove_leftovers']
@@ -17,7 +17,7 @@ _SUFFIX = '.writing'
 def atomic_write(data: bytes, path: str | Path) -> None:
     """Write a file so that a crash, a full disk or a power cut leaves either the old content or the new.
 
-    Several processes may write the same file at once, as mmengine's ranks do after a test loop: the last one stays.
+    All ranks of a run may write the same file at once, as mmengine's LoggerHook does after a test loop: the last stays.
 
     Args:
         data (bytes): the content.
@@ -25,7 +25,9 @@ def atomic_write(data: bytes, path: str | Path) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}{_SUFFIX}')
+    # A name that the next attempt writes over, should this one be killed; but not that of another rank.
+    rank = get_rank()
+    temporary = path.with_name(f'.{path.name}{f".{rank}" if rank else ""}{_SUFFIX}')
     try:
         with open(temporary, 'wb') as file:
             file.write(data)
