@@ -90,7 +90,7 @@ def cut(tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     cfg = small_config('configs/mmpt/tokenizer_shapenet.py', tmp_path, None).to_dict()
     del cfg['experiment_name'], cfg['work_dir']
-    cfg['train_dataloader'].update(batch_size=4, num_workers=2)
+    cfg['train_dataloader'].update(batch_size=4, num_workers=0)
     cfg['train_dataloader']['dataset'].update(data_root=str(tmp_path / 'data/ShapeNet55-34'), on_bad_sample='skip')
     cfg['val_dataloader']['dataset'] = cfg['train_dataloader']['dataset']
     cfg.update(
@@ -126,7 +126,8 @@ def of_rank(rank, config, folder, queue):
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
-    listed = run_cut(config, folder, **{'launcher': 'pytorch', 'train_dataloader.batch_size': 2})
+    half = {'train_dataloader.batch_size': 2, 'train_dataloader.num_workers': 2}
+    listed = run_cut(config, folder, launcher='pytorch', **half)
     queue.put((rank, dist.get_world_size(), listed))
 
 
@@ -138,9 +139,9 @@ def test_a_run_lists_the_samples_that_it_skipped(cut, tmp_path):
         assert count == 2 and len(lines) == 2, lines
         assert all(any(name in line for line in lines) for name in names), lines
 
-    # Two processes with half of each batch read the same shapes, and the first one lists those of both.
+    # Two processes with half of each batch, through workers, read the same shapes; the first lists those of both.
     (tmp_path / 'two').mkdir()
-    # The first Runner and its workers end here, and not at some point in processes that they do not belong to.
+    # The Runner before ends here, and not at some point in processes that it does not belong to.
     gc.collect()
     context = torch.multiprocessing.get_context('fork')
     queue = context.Queue()
