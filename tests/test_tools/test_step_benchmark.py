@@ -113,7 +113,7 @@ def test_turns_in_which_others_work_are_discarded(monkeypatch):
     assert not _timing.disturbed(turns, 0.15)
     loud = [_timing.Turn({'a': 1.0, 'b': 2.0}, 0.9), _timing.Turn({'a': 1.0, 'b': 4.0}, 0.0)]
     assert _timing.disturbed(loud, 0.15) and _timing.quiet_turns(loud, 0.15) == loud
-    assert _timing.ratio(loud, 'b', 'a') == [3.0, 2.0, 4.0]
+    assert _timing.ratio(_timing.figures(loud, args)['seconds'], 'b', 'a') == [3.0, 2.0, 4.0]
 
 
 def test_short_runs_are_repeated_and_divided():

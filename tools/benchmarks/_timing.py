@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +14,16 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mmpt.utils.collect_env import collect_env
+from mmpt.utils.io import atomic_write
+
 __all__ = [
     'CLOCKS',
     'Turn',
     'add_timing_options',
     'allocator',
     'disturbed',
+    'figures',
     'in_own_process',
     'matmul_gflops',
     'peak_gib',
@@ -27,9 +32,17 @@ __all__ = [
     'status',
     'take_turns',
     'typical',
+    'write_record',
 ]
 
-CLOCKS: dict[str, Callable[[], float]] = {'wall': time.perf_counter, 'cpu': time.process_time}
+
+def _own_seconds() -> float:
+    """Processor time of this process and of its children that have ended, all their threads."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+CLOCKS: dict[str, Callable[[], float]] = {'wall': time.perf_counter, 'cpu': _own_seconds}
 _TICK = os.sysconf('SC_CLK_TCK')
 #: Turns that are tried for each one asked for, before a machine counts as never quiet.
 _TRIES = 3
@@ -81,12 +94,12 @@ def take_turns(runs: Mapping[str, Callable[[], object]], args: argparse.Namespac
 
 def _measure(run: Callable[[], object], clock: Callable[[], float], least: float) -> tuple[float, float]:
     """Seconds of one run, and processors busy with something else meanwhile."""
-    wall, own, busy, begin, count = time.perf_counter(), time.process_time(), _busy_seconds(), clock(), 0
+    wall, own, busy, begin, count = time.perf_counter(), _own_seconds(), _busy_seconds(), clock(), 0
     while count == 0 or time.perf_counter() - wall < least:
         run()
         count += 1
     seconds, wall = (clock() - begin) / count, time.perf_counter() - wall
-    others = _busy_seconds() - busy - (time.process_time() - own)
+    others = _busy_seconds() - busy - (_own_seconds() - own)
     return seconds, max(0.0, others / wall)
 
 
@@ -117,9 +130,43 @@ def typical(values: list[float]) -> list[float]:
     return [statistics.median(values), min(values), max(values)]
 
 
-def ratio(turns: list[Turn], above: str, below: str) -> list[float]:
+def ratio(seconds: Mapping[str, list[float]], above: str, below: str) -> list[float]:
     """:func:`typical` of one contestant's seconds over another's, turn by turn."""
-    return typical([turn.seconds[above] / turn.seconds[below] for turn in turns])
+    return typical([a / b for a, b in zip(seconds[above], seconds[below], strict=True)])
+
+
+def figures(turns: list[Turn], args: argparse.Namespace, batch: int = 1) -> dict[str, Any]:
+    """What turns say.
+
+    Args:
+        turns (list[Turn]): of :func:`take_turns`.
+        args (Namespace): likewise.
+        batch (int): samples of a run.
+
+    Returns:
+        dict: by contestant ``seconds`` of the turns that count, ``median_seconds``, ``samples_per_second``; ``others``,
+        the processors busy elsewhere in each of these turns; ``discarded``, how many turns are not among them;
+        ``disturbed``, whether next to none was quiet.
+    """
+    kept = quiet_turns(turns, args.max_others)
+    seconds = {name: [turn.seconds[name] for turn in kept] for name in kept[0].seconds}
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    return {
+        'seconds': seconds,
+        'others': [turn.others for turn in kept],
+        'median_seconds': median,
+        'samples_per_second': {name: batch / value for name, value in median.items()},
+        'discarded': len(turns) - len(kept),
+        'disturbed': disturbed(turns, args.max_others),
+    }
+
+
+def write_record(args: argparse.Namespace, **found: Any) -> None:
+    """Write what was found to ``args.json``, with the command, its settings and the machine; nothing without a path."""
+    if args.json:
+        settings = {key: getattr(args, key) for key in ('threads', 'clock', 'rounds', 'max_others')}
+        about = {'command': args.command, 'settings': settings, 'allocator': allocator(), 'machine': collect_env()}
+        atomic_write(json.dumps({**about, **found}, indent=1).encode(), args.json)
 
 
 def matmul_gflops(clock: Callable[[], float], size: int = 2048, repeats: int = 5) -> float:

@@ -24,7 +24,6 @@ ours; they are timed in steps of their own.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -44,19 +43,17 @@ from _timing import (  # noqa: E402
     CLOCKS,
     add_timing_options,
     allocator,
-    disturbed,
+    figures,
     in_own_process,
     matmul_gflops,
     peak_gib,
-    quiet_turns,
     ratio,
     take_turns,
     typical,
+    write_record,
 )
 
-from mmpt.utils.collect_env import collect_env  # noqa: E402
 from mmpt.utils.errors import ConfigError, run  # noqa: E402
-from mmpt.utils.io import atomic_write  # noqa: E402
 from mmpt.utils.setup import register_all_modules  # noqa: E402
 
 _NAMES = {'ours': 'ours', 'plain': 'plain form', 'unit': 'Point-MAE, ours'}
@@ -72,21 +69,17 @@ def measure(name: str, args: argparse.Namespace, memory: dict[str, float], ceili
         ceiling (float): 1e9 operations a second.
 
     Returns:
-        dict: ``config``, ``batch``, ``points``, ``parameters`` that are trained; by contestant ``seconds`` of the turns
-        that count, ``median_seconds``, ``samples_per_second``, ``gflop``, ``ceiling_share``, ``peak_gib``; ``ratio``,
-        median, smallest and largest over turns, of the plain form's seconds over ours, or of ours over the unit's;
-        ``parts``, seconds; ``others``, the processors busy elsewhere in each of the turns; ``discarded``, how many
-        turns are not among them; ``disturbed``, whether next to none was quiet.
+        dict: ``config``, ``batch``, ``points``, ``parameters`` that are trained; :func:`figures` of the turns; by
+        contestant ``gflop``, ``ceiling_share``, ``peak_gib``; ``ratio``, median, smallest and largest over turns, of
+        the plain form's seconds over ours, or of ours over the unit's; ``parts``, seconds.
     """
     with training(name, args.batch) as ours, contestants(ours) as runs:
         batch = len(ours.batch['inputs']['points'])
-        turns = take_turns(runs, args)
-        kept = quiet_turns(turns, args.max_others)
+        timed = figures(take_turns(runs, args), args, batch)
         gflop = {side: _gflop(step) for side, step in runs.items()}
         parts = parts_of(ours, CLOCKS[args.clock], min(args.rounds, 5))
         parameters = sum(value.numel() for value in ours.model.parameters() if value.requires_grad)
-    seconds = {side: [turn.seconds[side] for turn in kept] for side in runs}
-    median = {side: typical(values)[0] for side, values in seconds.items()}
+    order = ('plain', 'ours') if 'plain' in runs else ('ours', 'unit')
     return {
         'method': name,
         'config': METHODS[name].config,
@@ -94,17 +87,12 @@ def measure(name: str, args: argparse.Namespace, memory: dict[str, float], ceili
         'batch': batch,
         'points': ours.points,
         'parameters': parameters,
-        'seconds': seconds,
-        'others': [turn.others for turn in kept],
-        'median_seconds': median,
-        'samples_per_second': {side: batch / value for side, value in median.items()},
+        **timed,
         'gflop': gflop,
-        'ceiling_share': {side: gflop[side] / value / ceiling for side, value in median.items()},
+        'ceiling_share': {side: gflop[side] / value / ceiling for side, value in timed['median_seconds'].items()},
         'peak_gib': memory,
-        'ratio': ratio(kept, 'plain', 'ours') if 'plain' in runs else ratio(kept, 'ours', 'unit'),
+        'ratio': ratio(timed['seconds'], *order),
         'parts': parts,
-        'discarded': len(turns) - len(kept),
-        'disturbed': disturbed(turns, args.max_others),
     }
 
 
@@ -174,17 +162,7 @@ def main(argv: list[str] | None = None) -> None:
     for name in args.methods:
         rows.append(measure(name, args, memory[name], ceiling))
         show(rows[-1])
-    if args.json:
-        settings = {key: getattr(args, key) for key in ('threads', 'clock', 'rounds', 'max_others')}
-        record = {
-            'command': args.command,
-            'settings': settings,
-            'allocator': allocator(),
-            'ceiling_gflops': ceiling,
-            'machine': collect_env(),
-            'methods': rows,
-        }
-        atomic_write(json.dumps(record, indent=1).encode(), args.json)
+    write_record(args, ceiling_gflops=ceiling, methods=rows)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
