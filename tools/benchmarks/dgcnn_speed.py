@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tests' / 'reference'))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / 'tests' / 'reference')]
+from _timing import peak_gib  # noqa: E402
 from dgcnn import EveryEdge  # noqa: E402
 
 from mmpt.models.encoders import DGCNN  # noqa: E402
@@ -43,12 +44,6 @@ def sides(args: argparse.Namespace) -> dict:
         plain(points.mT).mT.backward(grad)
 
     return {'ours': run_ours, 'plain': run_plain}
-
-
-def peak() -> float:
-    """GiB that this process has held at most; Linux tells."""
-    (line,) = (line for line in Path('/proc/self/status').read_text().splitlines() if line.startswith('VmHWM'))
-    return int(line.split()[1]) / 2**20
 
 
 def grown(args: argparse.Namespace, name: str) -> float:
@@ -79,9 +74,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     if args.memory_of:
         run = sides(args)[args.memory_of]
-        before = peak()
+        before = peak_gib()
         run()
-        print(peak() - before)
+        print(peak_gib() - before)
         return
     clock = time.process_time if args.clock == 'cpu' else time.perf_counter
     runs, ratios = sides(args), []

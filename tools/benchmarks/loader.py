@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ import numpy as np  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
+from _timing import in_own_process, status  # noqa: E402
 from _trees import TREES  # noqa: E402
 
 _TICK = os.sysconf('SC_CLK_TCK')
@@ -161,12 +163,6 @@ def cpu_seconds(loader: Any) -> float:
     return total / _TICK
 
 
-def status(pid: int | str, name: str) -> int:
-    """A value of /proc/<pid>/status, in kB."""
-    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
-
-
 def drop_from_cache(roots: list[Path]) -> None:
     """Ask the kernel to forget the files' pages."""
     os.sync()
@@ -234,22 +230,6 @@ def show(result: dict[str, Any]) -> None:
 
 
 # ---- a large index
-
-
-def in_own_process(measure: Callable[[int, Path], dict[str, Any]], shapes: int, folder: Path) -> dict[str, Any]:
-    """What ``measure`` returns, called in a fork, so that every measurement starts from the same memory."""
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(receive)
-        with open(send, 'w') as file:
-            json.dump(measure(shapes, folder), file)
-        os._exit(0)
-    os.close(send)
-    with open(receive) as file:
-        result = json.load(file)
-    os.waitpid(child, 0)
-    return result
 
 
 def write_index(shapes: int, folder: Path) -> None:
@@ -332,7 +312,7 @@ def index_table(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     results = []
     for shapes in (args.index // 100, args.index // 10, args.index):
         write_index(shapes, folder / str(shapes) / 'train')
-        result = in_own_process(read_index, shapes, folder / str(shapes) / 'train')
+        result = in_own_process(partial(read_index, shapes, folder / str(shapes) / 'train'))
         results.append(result)
         print(f'{shapes:10d} {result["shards"]:8d} {result["open_ms"]:6.1f} ms {result["open_kb"]:+12d} kB', end='')
         print(f' {result["own_kb"]:+38d} kB {result["peak_kb"]:+14d} kB', flush=True)
@@ -340,7 +320,7 @@ def index_table(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     print('    shapes   private memory of a worker   of it since the pack was opened')
     for result in (results[0], results[-1]):
         shapes = result['shapes']
-        result.update(in_own_process(read_by_workers, shapes, folder / str(shapes) / 'train'))
+        result.update(in_own_process(partial(read_by_workers, shapes, folder / str(shapes) / 'train')))
         print(f'{shapes:10d} {result["worker_kb"] / 1024:25.1f} MB {result["worker_added_kb"]:+29d} kB', flush=True)
     return results
 
