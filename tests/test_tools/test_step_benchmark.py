@@ -43,7 +43,7 @@ def test_smoke_writes_figures_that_follow_from_the_times(small, tmp_path, capsys
     step.main(['--smoke', '--methods', *METHODS, '--threads', '1', '--clock', 'cpu', '--json', str(out)])
     said, record = capsys.readouterr().out, json.loads(out.read_text())
     assert record['settings']['threads'] == 1 and record['settings']['clock'] == 'cpu'
-    assert record['allocator'] in said and record['ceiling_gflops'] > 0
+    assert record['allocator'] in said
     assert [row['method'] for row in record['methods']] == list(METHODS)
     for row in record['methods']:
         other = 'unit' if row['method'].startswith('mmpt') else 'plain'
@@ -52,9 +52,9 @@ def test_smoke_writes_figures_that_follow_from_the_times(small, tmp_path, capsys
         pairs = [a / b for a, b in zip(row['seconds'][above], row['seconds'][below], strict=True)]
         assert row['ratio'] == pytest.approx([statistics.median(pairs), min(pairs), max(pairs)])
         for side, seconds in row['seconds'].items():
-            assert min(seconds) > 0 and row['gflop'][side] > 0
+            assert min(seconds) > 0 and row['gflop'][side] > 0 and row['ceiling_gflops'] > 0
             assert row['samples_per_second'][side] == pytest.approx(2 / statistics.median(seconds))
-            share = row['gflop'][side] / statistics.median(seconds) / record['ceiling_gflops']
+            share = row['gflop'][side] / statistics.median(seconds) / row['ceiling_gflops']
             assert row['ceiling_share'][side] == pytest.approx(share)
         assert all(0.1 < peak < 100 for peak in row['peak_gib'].values())
         parts = row['parts']

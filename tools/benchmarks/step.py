@@ -59,25 +59,28 @@ from mmpt.utils.setup import register_all_modules  # noqa: E402
 _NAMES = {'ours': 'ours', 'plain': 'plain form', 'unit': 'Point-MAE, ours'}
 
 
-def measure(name: str, args: argparse.Namespace, memory: dict[str, float], ceiling: float) -> dict[str, Any]:
+def measure(name: str, args: argparse.Namespace, memory: dict[str, float]) -> dict[str, Any]:
     """One row.
 
     Args:
         name (str): of METHODS.
         args (Namespace): of the command line.
         memory (dict[str, float]): GiB by contestant.
-        ceiling (float): 1e9 operations a second.
 
     Returns:
         dict: ``config``, ``batch``, ``points``, ``parameters`` that are trained; :func:`figures` of the turns; by
-        contestant ``gflop``, ``ceiling_share``, ``peak_gib``; ``ratio``, median, smallest and largest over turns, of
-        the plain form's seconds over ours, or of ours over the unit's; ``parts``, seconds.
+        contestant ``gflop``, ``ceiling_share`` of ``ceiling_gflops``, ``peak_gib``; ``ratio``, median, smallest and
+        largest over turns, of the plain form's seconds over ours, or of ours over the unit's; ``parts``, seconds.
     """
+    clock = CLOCKS[args.clock]
     with training(name, args.batch) as ours, contestants(ours) as runs:
+        # Before and behind the turns: the clock rate of a processor changes within minutes.
+        ceiling = matmul_gflops(clock)
         batch = len(ours.batch['inputs']['points'])
         timed = figures(take_turns(runs, args), args, batch)
+        ceiling = max(ceiling, matmul_gflops(clock))
         gflop = {side: _gflop(step) for side, step in runs.items()}
-        parts = parts_of(ours, CLOCKS[args.clock], min(args.rounds, 5))
+        parts = parts_of(ours, clock, min(args.rounds, 5))
         parameters = sum(value.numel() for value in ours.model.parameters() if value.requires_grad)
     order = ('plain', 'ours') if 'plain' in runs else ('ours', 'unit')
     return {
@@ -89,6 +92,7 @@ def measure(name: str, args: argparse.Namespace, memory: dict[str, float], ceili
         'parameters': parameters,
         **timed,
         'gflop': gflop,
+        'ceiling_gflops': ceiling,
         'ceiling_share': {side: gflop[side] / value / ceiling for side, value in timed['median_seconds'].items()},
         'peak_gib': memory,
         'ratio': ratio(timed['seconds'], *order),
@@ -124,7 +128,8 @@ def _peak_of_three(step: Callable[[], None]) -> float:
 def show(row: dict[str, Any]) -> None:
     """One block for one method."""
     print(f'\n{row["method"]}: {row["batch"]} clouds of {row["points"]} points, ', end='')
-    print(f'{row["parameters"] / 1e6:.1f} M parameters trained; {row["config"]}')
+    print(f'{row["parameters"] / 1e6:.1f} M parameters trained, ceiling {row["ceiling_gflops"]:.0f} GFLOP/s; ', end='')
+    print(row['config'])
     if row['note']:
         print(f'  {row["note"]}')
     for side, seconds in row['seconds'].items():
@@ -155,14 +160,13 @@ def main(argv: list[str] | None = None) -> None:
         for side in ('ours', 'plain') if METHODS[name].plain is not None else ('ours',):
             memory[name][side] = in_own_process(partial(peak_of, name, side, args))
     torch.set_num_threads(args.threads)
-    ceiling = matmul_gflops(CLOCKS[args.clock])
     print(f'torch {torch.__version__}, {args.threads} thread(s), {args.clock} clock; allocator: {allocator()}')
-    print(f'a product of 2048 x 2048 matrices: {ceiling:.0f} GFLOP/s')
     rows = []
     for name in args.methods:
-        rows.append(measure(name, args, memory[name], ceiling))
+        rows.append(measure(name, args, memory[name]))
         show(rows[-1])
-    write_record(args, ceiling_gflops=ceiling, methods=rows)
+        # All methods take minutes: what an interrupted run has found stays.
+        write_record(args, methods=rows)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
