@@ -232,12 +232,14 @@ def main(argv: list[str] | None = None) -> None:
         for setting in settings:
             # What is missing is said once, before anything is trained.
             bench.part(*setting, args.folds - 1, 'train')
-        store = Store(bench.folder, bench.digest(), args.fresh)
+        digest = bench.digest()
+        store = Store(bench.folder, digest, args.fresh)
         of = {f'{way}way_{shot}shot': (way, shot) for way, shot in settings}
         # The seed of a job is the number of its fold.
         jobs = [Job(name, bench.source, fold) for name in of for fold in range(args.folds)]
         costs = {name: 1.0 if args.frozen else 5 + 0.5 * bench.updates(*setting) for name, setting in of.items()}
-        failed = run_jobs(jobs, store, lambda job: bench.score(*of[job.task], job.seed), costs)
+        configs = dict.fromkeys(of, digest)
+        failed = run_jobs(jobs, store, lambda job: bench.score(*of[job.task], job.seed), costs, configs)
     results = {
         f'{way}-way {shot}-shot': [kept for job in jobs if job.task == name and (kept := store.load(job))]
         for name, (way, shot) in of.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_kitti import write_frame
+from _kitti import write_frame
 
 from mmpt.datasets import KITTI
 from mmpt.datasets.lidar import box_corners, pose_matrix, read_rows
