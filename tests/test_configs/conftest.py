@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-# `_small` of this folder, `_shapenet_part` of that of the data sets.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'test_datasets')]
+# `_small` of this folder, `_shapenet_part` of that of the data sets, `_joint_model` of that of the tools.
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / 'test_datasets'), str(HERE.parent / 'test_tools')]
 
 
 @pytest.fixture(scope='session')
@@ -47,3 +48,22 @@ def trained(workplace):
         return runners[config]
 
     return get
+
+
+@pytest.fixture(scope='module')
+def tool():
+    """tools/benchmark.py as a module."""
+    from _benchmark import load_tool
+
+    return load_tool()
+
+
+@pytest.fixture
+def place(tool, tmp_path, monkeypatch):
+    """A folder to be in, with a tiny checkpoint for tools/benchmark.py, whose trainings run in this process."""
+    from _benchmark import train_here, write_checkpoint
+
+    write_checkpoint(tmp_path)
+    train_here(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -3,8 +3,7 @@
 import importlib
 import sys
 
-import pytest
-from _benchmark import load_tool, run, train_here, write_checkpoint
+from _benchmark import run
 
 QUICK = ['probe-generated', 'few_shot-generated', 'retrieval-generated', 'linear-generated', 'parts-generated']
 FULL = ['rooms', 'finetune', 'completion', 'detection', 'few_shot_tuned']
@@ -24,19 +23,6 @@ ROWS = {
     'boxes in generated rooms': ['AP25', 'AP50'],
     'generated classes, few-shot, fine-tuned': SETTINGS[:1],
 }
-
-
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool()
-
-
-@pytest.fixture
-def place(tool, tmp_path, monkeypatch):
-    write_checkpoint(tmp_path)
-    train_here(monkeypatch)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def chosen(tool, place, *options):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from _benchmark import few_generated_shapes, load_tool, run, train_here, write_checkpoint
+from _benchmark import few_generated_shapes, run
 from _classification_trees import write_modelnet40, write_modelnet40_h5, write_modelnet_fewshot, write_scanobjectnn
 from _pcn import write_pcn
 from _s3dis import write_s3dis, write_s3dis_release
@@ -62,21 +62,13 @@ LONG = {
 }
 
 
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool()
-
-
 @pytest.fixture
-def place(tool, tmp_path, monkeypatch):
-    write_checkpoint(tmp_path)
+def few(tool, monkeypatch):
+    """What the controls take their statistics from."""
     few_generated_shapes(monkeypatch)
-    train_here(monkeypatch)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
-def test_real_layouts_pass_through_training_evaluation_and_report(tool, place, capsys):
+def test_real_layouts_pass_through_training_evaluation_and_report(tool, place, few, capsys):
     data = place / 'data'
     write_scanobjectnn(data, train=15)
     write_modelnet_fewshot(data, way=5, shot=10, points=1200)
@@ -124,7 +116,7 @@ def test_real_layouts_pass_through_training_evaluation_and_report(tool, place, c
     assert f'beware: {axis}' in printed and f'* {axis}' in text
 
 
-def test_the_other_layouts_pass_through_too(tool, place):
+def test_the_other_layouts_pass_through_too(tool, place, few):
     data = place / 'data'
     write_modelnet40(data, train=5, points=4800)
     write_modelnet40_h5(data)

@@ -8,29 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _joint_model import MODEL
 
 from mmpt.apis import get_model
 from mmpt.datasets.synthetic.categories import CATEGORIES
 from mmpt.utils.errors import run
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODER = (
-    "dict(type='PointTransformer', num_groups=16, group_size=8, dim=16, depth=1, num_heads=2, patch_widths=(8, 16, 16))"
-)
-MODEL = f"""
-model = dict(
-    type='MultiTaskPretrainer',
-    encoder={ENCODER},
-    image_encoder=dict(type='TimmImageEncoder', model_name='test_resnet', pretrained=False),
-    views=dict(full=dict(source='points')),
-    heads=dict(
-        mcl=dict(
-            type='MultiModalContrastHead', dim=16, image_dim=96, views=('full',), pooling=('max', 'mean'),
-            hidden_dim=16, out_dim=8,
-        ),
-    ),
-)
-"""
 # Four shapes of each of three classes for training, two for the test.
 DATA = f"""
 num_points = 128
