@@ -6,6 +6,7 @@ executes the config text in the file. Importing this module puts ours in the pla
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import pickle
@@ -102,6 +103,11 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
         AttributeError,
     ) as error:
         raise CheckpointError(_refusal(path, error)) from error
+    except OSError as error:
+        # What torch's reader of zip files says of most files that are cut off; all else is the system's to say.
+        if error.errno != errno.EINVAL:
+            raise
+        raise CheckpointError(f'{path} is not a complete checkpoint: the end of the file is missing.') from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'{path} is not a checkpoint: it holds a {type(checkpoint).__name__}, not a dictionary.')
     if isinstance(checkpoint.get('meta'), dict):
@@ -117,7 +123,8 @@ def _refusal(path: Path, error: Exception) -> str:
             f'{path} holds more than numbers{what} and could run code, so it was not read; '
             'if you know who made it, add --trust-checkpoint.'
         )
-    return f'{path} is not a complete checkpoint: {" ".join(str(error).split())[:200]}'
+    said = ' '.join(str(error).split())[:200] or 'the file is empty or ends too soon.'
+    return f'{path} is not a complete checkpoint: {said}'
 
 
 def _download(url: str) -> str:
