@@ -1,6 +1,8 @@
 """The HTML frame and the style sheet of reports."""
 
-__all__ = ['PAGE', 'STYLE']
+__all__ = ['PAGE', 'POLICY', 'STYLE']
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -8,6 +10,7 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -15,6 +18,7 @@ PAGE = """<!DOCTYPE html>
 <header><h1>{title}</h1>{summary}{facts}{links}</header>
 <main>{parts}</main>
 <footer>Written by mmpt. This file needs no network.</footer>
+{scripts}
 </body>
 </html>
 """
@@ -40,6 +44,7 @@ body {
 }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+h3 { font-size: 1.02rem; margin: 1.6rem 0 .5rem; }
 .lead { font-size: 1.08rem; max-width: 46rem; }
 p { max-width: 46rem; margin: .6rem 0; }
 .note, figcaption small, footer { color: var(--quiet); font-size: .88rem; font-weight: 400; }

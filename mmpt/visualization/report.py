@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mmpt.utils.io import atomic_write
 
-from .page import PAGE, STYLE
+from .page import PAGE, POLICY, STYLE
 from .scalars import Curve
 from .svg import line_chart
 
@@ -20,7 +20,10 @@ __all__ = ['Block', 'Code', 'Curves', 'Picture', 'Section', 'Table', 'Text', 'wr
 
 
 class Block(Protocol):
-    """Anything that a section holds."""
+    """Anything that a section holds.
+
+    A block may have ``style`` and ``script`` (str), which the page carries once, and ``blocks`` that it holds itself.
+    """
 
     def html(self) -> str:
         """The block as HTML, with all text from outside escaped."""
@@ -71,12 +74,14 @@ class Table:
         rows (Sequence[Sequence]): cells.
         caption (str): above the table.
         strong (Sequence[int]): rows set in bold, 0-based.
+        right (Sequence[int]): columns of text that stand right and unbroken as numbers do, 0-based.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
     caption: str = ''
     strong: Sequence[int] = ()
+    right: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows that do not fit the header."""
@@ -87,11 +92,13 @@ class Table:
     def html(self) -> str:
         """A ``table`` in a box that scrolls sideways on a phone."""
         head = ''.join(
-            f'<th scope="col"{_number_class(any(_is_number(row[i]) for row in self.rows))}>{escape(str(title))}</th>'
+            f'<th scope="col"{_number_class(i in self.right or any(_is_number(row[i]) for row in self.rows))}>'
+            f'{escape(str(title))}</th>'
             for i, title in enumerate(self.header)
         )
         body = ''.join(
-            f'<tr{" class=strong" if i in self.strong else ""}>{"".join(map(_cell, row))}</tr>'
+            f'<tr{" class=strong" if i in self.strong else ""}>'
+            f'{"".join(_cell(cell, j in self.right) for j, cell in enumerate(row))}</tr>'
             for i, row in enumerate(self.rows)
         )
         caption = f'<caption>{escape(self.caption)}</caption>' if self.caption else ''
@@ -181,15 +188,32 @@ def write_report(
         f'<section id="part{i}"><h2>{escape(s.title)}</h2>{"".join(block.html() for block in s.blocks)}</section>'
         for i, s in enumerate(sections)
     )
+    blocks = list(_all_blocks(block for section in sections for block in section.blocks))
+    scripts = _once(blocks, 'script')
     page = PAGE.format(
         title=escape(title),
-        style=STYLE,
+        # What the page may load: what is written in it, and nothing else.
+        policy=POLICY if scripts else POLICY.replace("script-src 'unsafe-inline'", "script-src 'none'"),
+        style=STYLE + ''.join(_once(blocks, 'style')),
+        scripts=''.join(f'<script>{script}</script>' for script in scripts),
         summary=f'<p class="lead">{escape(summary)}</p>' if summary else '',
         facts=f'<dl class="facts">{listed}</dl>' if listed else '',
         links=f'<nav aria-label="Sections"><ul>{links}</ul></nav>' if len(sections) > 1 else '',
         parts=parts,
     )
     atomic_write(page.encode('utf-8'), path)
+
+
+def _all_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks with those inside them."""
+    for block in blocks:
+        yield block
+        yield from _all_blocks(getattr(block, 'blocks', ()))
+
+
+def _once(blocks: Iterable[Block], name: str) -> list[str]:
+    """What blocks ask the page to carry, each text once."""
+    return list(dict.fromkeys(filter(None, (getattr(block, name, '') for block in blocks))))
 
 
 def _is_number(value: Any) -> bool:
@@ -200,8 +224,8 @@ def _number_class(number: bool) -> str:
     return ' class="number"' if number else ''
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, right: bool) -> str:
     if value is None:
         return f'<td{_number_class(True)}>–</td>'
     text = f'{value:.3f}' if isinstance(value, float) else str(value)
-    return f'<td{_number_class(_is_number(value))}>{escape(text)}</td>'
+    return f'<td{_number_class(right or _is_number(value))}>{escape(text)}</td>'

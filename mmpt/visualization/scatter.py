@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ __all__ = ['Scatter', 'save_scatter']
 
 # Classes beyond the colours take another sign.
 _MARKERS = ('o', '^', 's', 'D', 'v', 'P', 'X')
-_SIZE, _MARGIN = 640, 16
+_SIZE, _MARGIN, _LETTER = 480, 14, 14
+# The same as relative paths: circle, triangle, square, diamond.
+_SIGNS = ('m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0', 'm0-3.9l3.6 6.6h-7.2z', 'm-2.8-2.8h5.6v5.6h-5.6z', 'm0-4l4 4l-4 4l-4-4z')
 
 
 def save_scatter(
@@ -74,28 +76,54 @@ class Scatter:
     labels: NDArray[Any]
     names: Sequence[str]
     ids: Sequence[str]
+    style: ClassVar[str] = """
+.map g { fill-opacity: .75; }
+.map svg:has(g:hover) g:not(:hover) { fill-opacity: .12; }
+.map text {
+  fill: var(--text); font-size: 14px; font-weight: 600; paint-order: stroke; stroke: var(--back); stroke-width: 3.5px;
+  stroke-linejoin: round; pointer-events: none;
+}
+"""
 
     def html(self) -> str:
         """An inline SVG with the names of the classes in it."""
         low, high = self.places.min(axis=0), self.places.max(axis=0)
         span = np.where(high > low, high - low, 1)
         pixels = _MARGIN + (self.places - low) / span * (_SIZE - 2 * _MARGIN)
-        dots = ''.join(
-            f'<circle cx="{x:.1f}" cy="{_SIZE - y:.1f}" r="3.4" style="fill:{_variable(label)};fill-opacity:.75">'
-            f'<title>{escape(f"{_name(label, self.names)}: {name}")}</title></circle>'
-            for (x, y), label, name in zip(pixels, self.labels, self.ids)
-        )
-        # There are more classes than colours, so each is named where its middle is.
-        middles = ''.join(
-            f'<text x="{x:.1f}" y="{_SIZE - y:.1f}" text-anchor="middle">{escape(_name(label, self.names))}</text>'
-            for label in np.unique(self.labels[self.labels >= 0])
-            for x, y in [_middle(pixels[self.labels == label])]
-        )
+        pixels[:, 1] = _SIZE - pixels[:, 1]
+        groups = ''.join(self._group(label, pixels) for label in np.unique(self.labels))
         return (
-            f'<figure class="chart"><figcaption>{escape(self.title)}</figcaption>'
-            f'<svg viewBox="0 0 {_SIZE} {_SIZE}" role="img" aria-label="{escape(self.title)}">{dots}{middles}</svg>'
-            '</figure>'
+            f'<figure class="chart map"><figcaption>{escape(self.title)}</figcaption>'
+            f'<svg viewBox="0 0 {_SIZE} {_SIZE}" role="img" aria-label="{escape(self.title)}">{groups}'
+            f'{self._names(pixels)}</svg></figure>'
         )
+
+    def _group(self, label: int, pixels: NDArray[Any]) -> str:
+        """The signs of one class."""
+        name = _name(label, self.names)
+        sign = _SIGNS[max(label, 0) // len(SERIES_COLORS) % len(_SIGNS)]
+        dots = ''.join(
+            f'<path d="M{pixels[row, 0]:.1f} {pixels[row, 1]:.1f}{sign}"><title>{escape(f"{name}: {self.ids[row]}")}'
+            '</title></path>'
+            for row in np.flatnonzero(self.labels == label)
+        )
+        return f'<g style="fill:{_variable(label)}">{dots}</g>'
+
+    def _names(self, pixels: NDArray[Any]) -> str:
+        """There are more classes than colours, so each is named where its middle is, or just below another's name."""
+        present = np.unique(self.labels[self.labels >= 0])
+        middles = [(label, *_middle(pixels[self.labels == label])) for label in present]
+        placed: list[tuple[float, float, float]] = []
+        texts = []
+        for label, x, y in sorted(middles, key=lambda item: float(item[2])):
+            name = _name(label, self.names)
+            half = 0.31 * _LETTER * len(name) + 3
+            x, y = min(max(x, half), _SIZE - half), max(y, _LETTER)
+            while near := [b for a, b, wide in placed if abs(a - x) < half + wide and abs(b - y) < _LETTER]:
+                y = max(near) + _LETTER
+            placed.append((x, y, half))
+            texts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{escape(name)}</text>')
+        return ''.join(texts)
 
 
 def _middle(places: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from html import escape
 
 from .scalars import Curve
 
-__all__ = ['line_chart']
+__all__ = ['Scale', 'bounds', 'line_chart']
 
 _WIDTH, _HEIGHT = 400, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 18, 10, 26
@@ -34,8 +34,8 @@ def line_chart(title: str, curves: Mapping[str, Curve], x_label: str = 'iteratio
     if log_y is None:
         log_y = min(values) > 0 and max(values) > 20 * min(values)
     steps = [step for curve in curves.values() for step in curve.steps]
-    across = _Scale(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT)
-    up = _Scale(*_bounds(values, log_y), _HEIGHT - _BOTTOM, _TOP, log_y)
+    across = Scale(min(steps), max(steps), _LEFT, _WIDTH - _RIGHT)
+    up = Scale(*bounds(values, log_y), _HEIGHT - _BOTTOM, _TOP, log_y)
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
     for tick in up.ticks(5):
         y = up(tick)
@@ -59,8 +59,14 @@ def line_chart(title: str, curves: Mapping[str, Curve], x_label: str = 'iteratio
     )
 
 
-class _Scale:
-    """Maps values to pixels, linearly or by logarithm."""
+class Scale:
+    """Maps values to pixels, linearly or by logarithm.
+
+    Args:
+        low, high (float): values at the two ends; equal ones are parted.
+        start, end (float): their pixels.
+        log (bool): by logarithm.
+    """
 
     def __init__(self, low: float, high: float, start: float, end: float, log: bool = False) -> None:
         self.log = log
@@ -68,6 +74,7 @@ class _Scale:
         self.start, self.end = start, end
 
     def __call__(self, value: float) -> float:
+        """Pixel of a value."""
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
         value = math.log(value) if self.log else value
         return self.start + (value - low) / (high - low) * (self.end - self.start)
@@ -86,7 +93,7 @@ class _Scale:
         return [round(k * step, 12) for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def _bounds(values: Sequence[float], log: bool) -> tuple[float, float]:
+def bounds(values: Sequence[float], log: bool) -> tuple[float, float]:
     """Extremes with a little room; zero is shown where it is near."""
     low, high = min(values), max(values)
     if log:
@@ -95,7 +102,7 @@ def _bounds(values: Sequence[float], log: bool) -> tuple[float, float]:
     return (0.0 if 0 <= low < 0.5 * high else low - room), high + room
 
 
-def _path(curve: Curve, across: _Scale, up: _Scale, color: str) -> str:
+def _path(curve: Curve, across: Scale, up: Scale, color: str) -> str:
     stride = max(1, math.ceil(len(curve.steps) / _MAX_POINTS))
     # Counted from the end, so that the last value is always drawn.
     points = list(zip(curve.steps, curve.values))[::-1][::stride][::-1]
