@@ -54,7 +54,7 @@ SCRIPT = """
     const key = role + step;
     if (!colors[key]) {
       const near = (step + 0.5) / STEPS, own = rgb('--cloud-' + role), back = rgb('--card');
-      const share = (role === 'context' ? 0.55 : 1) * (0.3 + 0.7 * near);
+      const share = (role === 'context' ? 0.6 : 1) * (0.3 + 0.7 * Math.min(1, near * 1.25));
       colors[key] = 'rgb(' + own.map((c, i) => Math.round(c * share + back[i] * (1 - share))).join(',') + ')';
     }
     return colors[key];
@@ -86,7 +86,7 @@ SCRIPT = """
       const x = points[3 * i], y = points[3 * i + 1], z = points[3 * i + 2];
       const right = x * cy - z * sy, back = x * sy + z * cy;
       const up = y * cp - back * sp, toward = y * sp + back * cp;
-      const scale = half * 0.98 * (EYE - 0.25) / (EYE - toward);
+      const scale = half * 1.06 * (EYE - 0.25) / (EYE - toward);
       const step = Math.max(0, Math.min(STEPS - 1, Math.floor((toward + 1) / 2 * STEPS)));
       bins[step * names.length + names.indexOf(roles[i])].push(width / 2 + right * scale, height / 2 - up * scale);
     }

@@ -11,8 +11,8 @@ from .svg import Scale, bounds
 
 __all__ = ['LevelChart', 'LevelLine', 'Levels']
 
-_WIDTH, _HEIGHT = 400, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 18, 10, 28
+_WIDTH, _HEIGHT = 320, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 36, 12, 8, 26
 
 
 class LevelLine(NamedTuple):
@@ -52,6 +52,8 @@ class Levels:
 
     charts: Mapping[str, LevelChart]
     style: ClassVar[str] = """
+.levels { grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+.levels:has(> :only-child) { grid-template-columns: minmax(0, 30rem); }
 .chart .spread { stroke: none; fill-opacity: .2; }
 .chart .level { fill-opacity: 1; stroke: var(--back); stroke-width: 1.2; }
 """
@@ -70,7 +72,7 @@ class Levels:
         lines = [line for chart in self.charts.values() for line in chart.lines.values()]
         values = [value for line in lines for part in line if part is not None for value in part]
         up = Scale(*bounds(values, False), _HEIGHT - _BOTTOM, _TOP)
-        return f'<div class="charts">{"".join(_chart(title, c, up) for title, c in self.charts.items())}</div>'
+        return f'<div class="charts levels">{"".join(_chart(title, c, up) for title, c in self.charts.items())}</div>'
 
 
 def _chart(title: str, chart: LevelChart, up: Scale) -> str:

@@ -56,23 +56,33 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; pa
 }
 .facts dt { color: var(--quiet); }
 .facts dd { margin: 0; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll {
+  overflow-x: auto; margin: 1rem 0;
+  /* A shade at the edge behind which there is more; the two covers move with the table. */
+  background:
+    linear-gradient(to right, var(--back) 40%, transparent) left / 2.5rem 100% no-repeat local,
+    linear-gradient(to left, var(--back) 40%, transparent) right / 2.5rem 100% no-repeat local,
+    linear-gradient(to right, var(--line), transparent) left / .9rem 100% no-repeat scroll,
+    linear-gradient(to left, var(--line), transparent) right / .9rem 100% no-repeat scroll;
+}
 table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--quiet); font-size: .88rem; padding-bottom: .4rem; }
 th, td { text-align: left; padding: .38rem 1.3rem .38rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 600; font-size: .88rem; vertical-align: bottom; }
-th.number, td.number { text-align: right; white-space: nowrap; }
+td:first-child { min-width: 7.5rem; }
+th.number, td.number { text-align: right; white-space: nowrap; min-width: 0; }
 .strong td { font-weight: 700; }
 pre {
   background: var(--card); border-radius: .5rem; padding: .8rem 1rem; overflow-x: auto; font-size: .86rem;
   line-height: 1.45;
 }
+details { margin: .3rem 0; }
 summary { cursor: pointer; color: var(--link); }
 figure { margin: 1.2rem 0; }
 figure img { display: block; max-width: 100%; height: auto; }
 figcaption { font-weight: 600; font-size: .95rem; margin: .3rem 0; }
 img + figcaption { font-weight: 400; color: var(--quiet); font-size: .88rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 0 2rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 0 2rem; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart text { fill: var(--quiet); font-size: 11.5px; }
 .chart .grid { stroke: var(--line); stroke-width: 1; }

@@ -142,14 +142,17 @@ class Curves:
     Attributes:
         charts (Mapping[str, Mapping[str, Curve]]): title -> name -> curve.
         x_label (str): what the steps count, in the singular.
+        log_y (bool | None): see :func:`~mmpt.visualization.svg.line_chart`.
     """
 
     charts: Mapping[str, Mapping[str, Curve]]
     x_label: str = 'iteration'
+    log_y: bool | None = None
 
     def html(self) -> str:
         """One inline SVG per chart."""
-        return f'<div class="charts">{"".join(line_chart(t, c, self.x_label) for t, c in self.charts.items())}</div>'
+        charts = ''.join(line_chart(title, c, self.x_label, self.log_y) for title, c in self.charts.items())
+        return f'<div class="charts">{charts}</div>'
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ UNTRAINED = {'generated classes': (0.78, 0.70), 'shapes_vox': (0.815, 0.765)}
 UNTRAINED['shapes_vox, without duplicates'] = (0.81, 0.76)
 
 
-def write_folder(folder, checkpoint='model.pth', seeds=(0, 1, 2), config='mmpt/quickstart_pretrain'):
+def write_folder(folder, checkpoint='model.pth', seeds=(0, 1, 2), config='configs/mmpt/quickstart_pretrain.py'):
     """All three files and the logs of the runs; returns what evidence.json holds."""
     draw = random.Random(0)
     evidence = make_evidence(draw, checkpoint, seeds, config)

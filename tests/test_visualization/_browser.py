@@ -99,9 +99,7 @@ class Page:
             self.send(f'{domain}.enable')
         self.send('Emulation.setScriptExecutionDisabled', value=not scripts)
         phone = width < 600
-        self.send(
-            'Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=2, mobile=phone
-        )
+        self.send('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=2, mobile=phone)
         self.scheme(scheme)
         self.send('Page.navigate', url=self.url)
         browser.wait(self.session, 'Page.loadEventFired')
@@ -116,7 +114,9 @@ class Page:
 
     def settle(self):
         """Two frames, so that what was asked for is drawn."""
-        self.value('new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 50))')
+        self.value(
+            'new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 50))'
+        )
 
     def value(self, expression):
         """Of an expression of JavaScript in the page."""
@@ -130,7 +130,9 @@ class Page:
         place = f'document.querySelector({json.dumps(selector)})'
         self.value(f'{place}.scrollIntoView({{block: "center"}})')
         self.settle()
-        box = self.value(f'(() => {{ const b = {place}.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})()')
+        box = self.value(
+            f'(() => {{ const b = {place}.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})()'
+        )
         x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
         steps = [('mousePressed', x, y), *(('mouseMoved', x + across * i / 4, y + down * i / 4) for i in range(1, 5))]
         for kind, *at in [*steps, ('mouseReleased', x + across, y + down)]:
@@ -172,7 +174,13 @@ class Page:
     def screenshot(self, path):
         """The whole page as PNG."""
         size = self.send('Page.getLayoutMetrics')['cssContentSize']
-        clip = {'x': 0, 'y': 0, 'width': size['width'], 'height': size['height'], 'scale': 0.5 if size['width'] > 600 else 1}
+        clip = {
+            'x': 0,
+            'y': 0,
+            'width': size['width'],
+            'height': size['height'],
+            'scale': 0.5 if size['width'] > 600 else 1,
+        }
         data = self.send('Page.captureScreenshot', captureBeyondViewport=True, clip=clip)['data']
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(data))

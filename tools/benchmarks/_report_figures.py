@@ -25,13 +25,12 @@ from mmpt.visualization import (
 #: What is missing, and the command that makes it.
 MISSING = {
     'evidence': 'python tools/benchmarks/evidence.py --work-dir {folder}',
-    'label_efficiency': 'python tools/benchmarks/label_efficiency.py --work-dir {folder}',
-    'robustness': 'python tools/benchmarks/robustness.py --work-dir {folder}',
+    'label_efficiency': 'python tools/benchmarks/label_efficiency.py --checkpoint {checkpoint} --out {folder}',
+    'robustness': 'python tools/benchmarks/robustness.py --checkpoint {checkpoint} --out {folder}',
 }
 SCORES = {'svm': 'linear SVM', 'knn': '1-NN'}
 GENERATED = 'generated classes'
 _BOTH = 'without duplicates'
-_GROUPS = ('task', 'weight', 'grad_norm', 'probe')
 
 
 def all_row(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -49,32 +48,47 @@ def main_data(evidence: Mapping[str, Any]) -> str:
 def summary(evidence: Mapping[str, Any]) -> str:
     """Two sentences: all tasks against no training, and against the best task alone."""
     data, together = main_data(evidence), all_row(evidence)
-    scores, control = together['summary'][data], evidence['control'][data]['summary']
+    score = together['summary'][data]
     seeds = len(together['runs'])
-    first = f'On {data}, {together["title"]} after {evidence["minutes"]:g} minutes of training reaches ' + ' and '.join(
-        f'{scores[key]["mean"]:.3f} by {title} ({control[key]["mean"]:.3f} untrained, '
-        f'{points(scores[key]["minus_control"])} points)'
-        for key, title in SCORES.items()
+    told = (
+        f'On {data}, {together["title"]} after {evidence["minutes"]:g} minutes of training: {_reached(score, "svm")}, '
+        f'and {_reached(score, "knn")} (mean of {seeds} seed{"s" * (seeds != 1)}, 95 % intervals over test shapes).'
     )
     single = [row for row in evidence['rows'] if len(row['tasks']) == 1 and row is not together]
-    told = f'{first}; mean of {seeds} seed{"s" * (seeds != 1)}, 95 % intervals over the test shapes.'
-    if single:
+    if single and together['row'] == 'all':
         best = max(single, key=lambda row: row['summary'][data]['svm']['mean'])
         other = best['summary'][data]['svm']
-        gain = negative(other['minus_all'])
         told += (
-            f' The best single task there is {best["title"]} with {other["mean"]:.3f} by linear SVM: all together are '
-            f'{points(gain)} points {_verdict(gain)}.'
+            f' The best task alone is there {best["title"]}, with {other["mean"]:.3f} by linear SVM: '
+            f'{_verdict(negative(other["minus_all"]))}.'
         )
     return f'A smoke run, too short to learn anything. {told}' if evidence['smoke'] else told
 
 
+def _reached(score: Mapping[str, Any], key: str) -> str:
+    gain = score[key]['minus_control']
+    side = 'below' if gain['mean'] < 0 else 'above'
+    shown = gain if gain['mean'] >= 0 else negative(gain)
+    return (
+        f'{score[key]["mean"]:.3f} by {SCORES[key]}, {_plain(shown["mean"])} points {side} the untrained encoder '
+        f'({_plain(shown["low"])} to {_plain(shown["high"])})'
+    )
+
+
 def _verdict(gain: Mapping[str, float]) -> str:
-    if gain['low'] > 0:
-        return 'above it'
-    if gain['high'] < 0:
-        return 'below it'
-    return 'away from it, an interval that holds zero, so these figures do not tell them apart'
+    """How all tasks compare, no stronger than the interval allows."""
+    side = 'below' if gain['mean'] < 0 else 'above'
+    shown = gain if gain['mean'] >= 0 else negative(gain)
+    told = (
+        f'all together are {_plain(shown["mean"])} points {side} it ({_plain(shown["low"])} to {_plain(shown["high"])}'
+    )
+    if gain['low'] <= 0 <= gain['high']:
+        return f'{told}, which holds zero: these figures do not tell the two apart)'
+    return f'{told})'
+
+
+def _plain(value: float) -> str:
+    return f'{100 * value:.1f}'.replace('-', '\N{MINUS SIGN}')
 
 
 def negative(interval: Mapping[str, float]) -> dict[str, float]:
@@ -104,8 +118,9 @@ def tasks_section(evidence: Mapping[str, Any]) -> Section:
         )
     ]
     for data in evidence['control']:
-        blocks.append(Part(_title(evidence, data), [_charts(evidence, data), _table(evidence, data)]))
-        blocks.append(Text(evidence['protocols'].get(data, ''), note=True))
+        inside = [_charts(evidence, data), *(_table(evidence, data, key) for key in SCORES)]
+        inside.append(Text(evidence['protocols'].get(data, ''), note=True))
+        blocks.append(Part(_title(evidence, data), inside, folded=data.endswith(_BOTH)))
     return Section('Which task helps', blocks)
 
 
@@ -139,27 +154,23 @@ def _charts(evidence: Mapping[str, Any], data: str) -> Beside:
     return Beside(charts)
 
 
-def _table(evidence: Mapping[str, Any], data: str) -> Table:
+def _table(evidence: Mapping[str, Any], data: str, key: str) -> Table:
     rows, together = [], all_row(evidence)
     for row in evidence['rows']:
-        cells: list[Any] = [row['title']]
-        for key in SCORES:
-            score = row['summary'][data][key]
-            other = None if row is together else score.get('minus_all')
-            cells += [score['mean'], _range(score), points(score['minus_control']), points(other)]
-        rows.append([*cells, runs_of(row)])
-    control = evidence['control'][data]['summary']
-    cells = ['untrained']
-    for key in SCORES:
-        cells += [control[key]['mean'], _range(control[key]), '–', '–']
-    rows.append([*cells, f'{control["svm"]["n"]} initialisations, better of raw and calibrated'])
-    head = [[title, 'over seeds', 'gain over untrained', 'against all tasks'] for title in SCORES.values()]
+        score = row['summary'][data][key]
+        other = None if row is together else score['minus_all']
+        rows.append([row['title'], score['mean'], _range(score), points(score['minus_control']), points(other)])
+        rows[-1].append(runs_of(row))
+    control = evidence['control'][data]['summary'][key]
+    rows.append(
+        ['untrained', control['mean'], _range(control), '\N{EN DASH}', '\N{EN DASH}', f'{control["n"]} controls']
+    )
     return Table(
-        ['tasks', *head[0], *head[1], 'runs'],
+        ['tasks', SCORES[key], 'over seeds', 'gain over untrained', f'against {together["title"]}', 'runs'],
         rows,
-        'Accuracy; differences in points with 95 % intervals',
+        f'Accuracy by {SCORES[key]}; differences in points with 95 % intervals',
         strong=[evidence['rows'].index(together)],
-        right=[2, 3, 4, 6, 7, 8],
+        right=[2, 3, 4],
     )
 
 
@@ -170,7 +181,7 @@ def _range(score: Mapping[str, Any]) -> str:
 def runs_of(row: Mapping[str, Any]) -> str:
     """The folder of a row's runs, and their seeds."""
     parents = dict.fromkeys(Path(run['folder']).parent.as_posix() for run in row['runs'])
-    return f'{", ".join(parents)}: seed {", ".join(str(run["seed"]) for run in row["runs"])}'
+    return f'{", ".join(parents)}, seeds {" ".join(str(run["seed"]) for run in row["runs"])}'
 
 
 def curves_section(evidence: Mapping[str, Any], folder: Path) -> Section | None:
@@ -186,25 +197,30 @@ def curves_section(evidence: Mapping[str, Any], folder: Path) -> Section | None:
         return None
     _, whole = logs[together['row']]
     others = [log for log in logs.values() if len(log[0]['tasks']) == 1]
+    # A loss of several parts is shown by its parts: a row may train on one of them alone.
+    parts = [name for name in whole if _is_part(name, whole) and 'accuracy' not in name]
+    split = {name.partition('/')[0] for name in parts}
     losses = {}
-    for name in [name for name in whole if name.startswith('task/')]:
+    for name in [*(name for name in whole if name.startswith('task/') and name[5:] not in split), *parts]:
         lines = {together['title']: whole[name]}
-        lines.update({f'{row["title"]} alone': log[name] for row, log in others if name in log})
-        losses[f'{name.partition("/")[2]}: loss'] = lines
-    monitors: dict[str, dict[str, Any]] = {}
-    for name, curve in whole.items():
-        task, _, what = name.partition('/')
-        if what and task not in _GROUPS and f'task/{task}' in whole and 'accuracy' in what:
-            monitors.setdefault('accuracies of the tasks', {})[name] = curve
-        elif what and task not in _GROUPS and f'task/{task}' in whole:
-            monitors.setdefault(f'{task}: parts of the loss', {})[what] = curve
+        lines.update({f'{row["title"]} alone': log[name] for row, log in others if name in log and row is not together})
+        losses[f'{name.removeprefix("task/")}: loss'] = lines
+    right = {name: curve for name, curve in whole.items() if _is_part(name, whole) and 'accuracy' in name}
     norms = {name.partition('/')[2]: curve for name, curve in whole.items() if name.startswith('grad_norm/')}
     told = (
         f'Seed {together["runs"][0]["seed"]} of {together["title"]}, and of the rows with one task that train on the '
         'same loss. Gradient norms are taken at the output tokens of the encoder, before the weights.'
     )
-    charts = {**losses, **({'gradient norms': norms} if norms else {}), **monitors}
-    return Section('Curves of the tasks', [Text(told), Curves(charts)])
+    blocks: list[Block] = [Text(told), Curves({**losses, **({'gradient norms': norms} if norms else {})})]
+    if right:
+        blocks.append(Curves({'accuracy of the tasks on their own batches': right}, log_y=False))
+    return Section('Curves of the tasks', blocks)
+
+
+def _is_part(name: str, logged: Mapping[str, Any]) -> bool:
+    """Whether a task logged it beside its loss."""
+    task, _, what = name.partition('/')
+    return bool(what) and f'task/{task}' in logged
 
 
 def labels_section(found: Mapping[str, Any]) -> Section:
@@ -240,7 +256,7 @@ def labels_section(found: Mapping[str, Any]) -> Section:
     made = f'{found["protocol"]}. Checkpoint: {found["checkpoint"]}; made by: {found["command"]}'
     return Section(
         'Fewer labels',
-        [Text(told), Beside([Levels({'accuracy on the test part': chart})]), table, Text(made, note=True)],
+        [Text(told), Levels({'accuracy on the test part': chart}), table, Text(made, note=True)],
     )
 
 
@@ -286,11 +302,10 @@ def _damage_table(sides: Mapping[str, Any], kinds: Sequence[str]) -> Table:
     return Table(['damage', 'severity', 'value', *head], [['none', 0, '–', *clean], *rows], right=[2])
 
 
-def missing(name: str, folder: Path) -> Text:
+def missing(name: str, folder: Path, checkpoint: Path | None) -> Text:
     """One line for a file that is not there."""
-    return Text(
-        f'There is no {name}.json in {folder} yet; this makes it: {MISSING[name].format(folder=folder)}', note=True
-    )
+    made_by = MISSING[name].format(folder=folder, checkpoint=checkpoint or 'CHECKPOINT')
+    return Text(f'There is no {name}.json in {folder} yet; this makes it: {made_by}', note=True)
 
 
 def limits(evidence: Mapping[str, Any] | None, real: Sequence[str]) -> list[Block]:
@@ -300,16 +315,16 @@ def limits(evidence: Mapping[str, Any] | None, real: Sequence[str]) -> list[Bloc
         'tasks fit the generator; it says nothing about scans with noise, holes and clutter.',
         'Encoders of this size, trained for minutes, are far from published ones. What helps here need not help there, '
         'nor the other way around; no figure on this page is comparable with a published one.',
-        'The control is the same encoder without any training. A gain over it is a gain of training, not of this method '
-        'over others.',
-        'Views, maps and found neighbours are examples. They are picked evenly over the test part, not by how they look, '
+        'The control is the same encoder without any training. A gain over it is one of training, not of this '
+        'method over others.',
+        'Views, maps and found neighbours are examples. They are picked evenly over the classes, not by how they look, '
         'and prove nothing that the tables do not.',
     ]
     if any('vox' in name for name in real):
         told.insert(
             1,
             'Shapes of voxel files have lost all detail below their grid, so some classes coincide; test shapes that '
-            'also occur in the training part are counted unless a row says "without duplicates".',
+            'also occur in the training part are counted unless a table says "without duplicates".',
         )
     if evidence is not None:
         count = len(evidence['seeds'])

@@ -162,7 +162,7 @@ def clouds_section(look: Look, count: int) -> Section:
             for parts in zip(result['input'], result['visible'], result['reconstructed'], names)
         ]
         blocks.append(Part(name, [Clouds3D([reconstruction_row(item) for item in items], hint=place == 0)]))
-    return Section('Hidden patches, reconstructed', blocks)
+    return Section('Reconstruction', blocks)
 
 
 def neighbours_section(look: Look, count: int, hits: int = 5) -> Section:
@@ -188,10 +188,10 @@ def neighbours_section(look: Look, count: int, hits: int = 5) -> Section:
         views = [_neighbours(look, name, row, found) for row, found in zip(rows, order)]
         blocks.append(Part(name, [Clouds3D(views, hint=False)]))
     header = ['shapes', 'half, pre-trained', 'whole, pre-trained', 'half, untrained', 'whole, untrained']
-    told = 'Share of all test shapes whose nearest training shape is of their class'
+    told = 'Share of all test shapes whose nearest whole training shape is of their class'
     blocks.insert(1, Table(header, table, told))
     blocks.append(Text(f'{_protocol(look)}; planes and untrained encoder of seed {look.seed}.', note=True))
-    return Section('Partial views and what they are taken for', blocks)
+    return Section('Partial views', blocks)
 
 
 def _neighbours(look: Look, name: str, row: int, found: NDArray[Any]) -> CloudRow:
@@ -243,7 +243,7 @@ def map_section(look: Look, limit: int) -> Section:
         blocks.append(Part(name, [Beside(maps)]))
     told = f't-SNE, perplexity {perplexity:g}, seed {look.seed}; {_protocol(look)}.'
     blocks.append(Text(told, note=True))
-    return Section('A map of the features', blocks)
+    return Section('Map of features', blocks)
 
 
 def retrieval_section(look: Look, data: str, options: dict[str, Any], seeds: Sequence[int]) -> Section:
@@ -261,13 +261,13 @@ def retrieval_section(look: Look, data: str, options: dict[str, Any], seeds: Seq
     ]
     shown = [retrieval_row(row) for row in rows if row.title != 'shape to shape']
     told = (
-        f'Pictures and shapes in the joint space of the contrast: {result["shapes"]["test"]} generated test shapes with '
-        'a picture each. ● is the shape or picture itself, ✓ another of its class, ✗ one of another class.'
+        f'Pictures and shapes in the joint space of the contrast: {result["shapes"]["test"]} generated test shapes, '
+        'each with a picture. ● is the shape or picture itself, ✓ another of its class, ✗ one of another class.'
     )
     header = ['measure', 'pre-trained', f'untrained, mean of {len(seeds)}', 'gain, points']
     blocks = [Text(told), Table(header, table, right=[3]), Clouds3D(shown, hint=False)]
     line = f'{result["protocol_line"]}. The same by itself: python tools/retrieval.py {look.config} {look.checkpoint}'
-    return Section('Pictures find shapes', [*blocks, Text(line, note=True)])
+    return Section('Retrieval by pictures', [*blocks, Text(line, note=True)])
 
 
 def sections(look: Look, smoke: bool, pairs: str, pair_options: dict[str, Any]) -> list[Section]:

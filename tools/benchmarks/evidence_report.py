@@ -36,7 +36,7 @@ from mmpt.visualization import Code, Part, Section, Text, write_report  # noqa: 
 _PAIRS = 'configs/_base_/datasets/pairs_synthetic.py'
 _TITLE = 'What pre-training taught the encoder'
 # What a reader wants to know of the machine at once; all versions are at the end.
-_FACTS = ('mmpt', 'cpu', 'gpu', 'gpu 0', 'torch', 'python')
+_VERSIONS = ('mmpt', 'torch', 'python')
 
 
 def read(folder: Path, name: str) -> dict[str, Any] | None:
@@ -52,7 +52,10 @@ def read(folder: Path, name: str) -> dict[str, Any] | None:
 
 def which_model(args: argparse.Namespace, evidence: dict[str, Any] | None) -> tuple[str, Path] | None:
     """Config and checkpoint that are shown; None where nothing names them."""
-    config = args.config or (evidence or {}).get('config')
+    config = args.config
+    if config is None and evidence is not None:
+        # Written as the trainings were started: from the checkout.
+        config = str(ROOT / evidence['config'])
     checkpoint = args.checkpoint
     if checkpoint is None and evidence is not None:
         checkpoint = args.folder / figures.all_row(evidence)['runs'][0]['checkpoint']
@@ -83,10 +86,13 @@ def facts(evidence: dict[str, Any] | None) -> dict[str, str]:
     told = {
         'config': evidence['config'],
         'budget': f'{evidence["minutes"]:g} minutes a run, seeds {seeds}, {len(evidence["rows"])} rows',
-        'device': f'{evidence["device"]}, {evidence["threads"]} threads a run, {evidence["jobs"]} at a time',
+        'device': f'{evidence["device"]}, threads of a run: {evidence["threads"]}, runs at a time: {evidence["jobs"]}',
     }
     environment = evidence['environment']
-    return {**told, **{name: environment[name] for name in _FACTS if name in environment}}
+    gpus = [value for name, value in environment.items() if name.startswith('gpu') and value != 'none']
+    told['machine'] = '; '.join([environment['cpu'], *gpus])
+    told['versions'] = ', '.join(f'{name} {environment[name]}' for name in _VERSIONS)
+    return told
 
 
 def commands(files: dict[str, dict[str, Any] | None], own: str) -> Section:
@@ -105,7 +111,7 @@ def commands(files: dict[str, dict[str, Any] | None], own: str) -> Section:
         if found is not None:
             versions = '\n'.join(f'{what:18} {value}' for what, value in found['environment'].items())
             blocks.append(Code(versions, f'Machine and versions of {name}.json'))
-    return Section('Commands, machine and versions', blocks)
+    return Section('Commands and versions', blocks)
 
 
 def build(args: argparse.Namespace) -> None:
@@ -119,7 +125,8 @@ def build(args: argparse.Namespace) -> None:
             f'nothing to report. Begin with {figures.MISSING["evidence"].format(folder=args.folder)}'
         )
     parts: list[Section] = []
-    absent = [figures.missing(name, args.folder) for name, found in files.items() if found is None]
+    checkpoint = chosen[1] if chosen else None
+    absent = [figures.missing(name, args.folder, checkpoint) for name, found in files.items() if found is None]
     if evidence is not None:
         parts.append(figures.tasks_section(evidence))
     if chosen is None:
