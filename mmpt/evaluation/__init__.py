@@ -1,7 +1,8 @@
 """Measurements: protocols on arrays, metrics for the Runner, features and controls of any encoder."""
 
+from .bootstrap import Interval, paired_bootstrap
 from .comparison import compare_with_controls, comparison_table
-from .controls import control_spread, random_controls, score_encoder
+from .controls import control_spread, correct_items, probe_encoder, random_controls, score_encoder
 from .feature_file import FeatureSet, load_features, save_features
 from .features import calibrate_batchnorm, calibrated_batchnorm, extract_features
 from .metrics import (
@@ -25,6 +26,7 @@ __all__ = [
     'DetectionAP',
     'FeatureProbe',
     'FeatureSet',
+    'Interval',
     'PairEmbeddings',
     'PairScores',
     'PartIoU',
@@ -40,10 +42,13 @@ __all__ = [
     'compare_with_controls',
     'comparison_table',
     'control_spread',
+    'correct_items',
     'embed_pairs',
     'extract_features',
     'load_features',
     'pair_controls',
+    'paired_bootstrap',
+    'probe_encoder',
     'protocol_named',
     'random_controls',
     'save_features',

@@ -3,7 +3,15 @@ import pytest
 import torch
 from torch import nn
 
-from mmpt.evaluation import Protocol, calibrate_batchnorm, control_spread, extract_features, random_controls
+from mmpt.evaluation import (
+    Protocol,
+    calibrate_batchnorm,
+    control_spread,
+    correct_items,
+    extract_features,
+    probe_encoder,
+    random_controls,
+)
 from mmpt.evaluation import score_encoder as score
 from mmpt.models.encoders import DGCNN
 from mmpt.structures import Tokens
@@ -130,3 +138,26 @@ def test_controls_keep_the_better_of_raw_and_calibrated_and_repeat():
     assert rows[1]['raw'] == score(ToyEncoder(), train, test, Protocol(C=0.1))
     best = [row['best']['svm'] for row in rows]
     assert control_spread(rows)['svm'][:3] == (pytest.approx(np.mean(best)), min(best), max(best))
+
+
+def test_the_items_behind_the_scores_have_their_means():
+    train, test = _clouds(60), _clouds(45, seed=1)
+    train, test = [(points * 0.3 + 2, labels) for points, labels in (train, test)]
+    subsets = {'odd': np.arange(45) % 2 == 1}
+    rows = random_controls(ToyEncoder, train, test, Protocol(C=0.1), seeds=(0, 1), subsets=subsets, keep_items=True)
+    for row in rows:
+        assert set(row['correct']) == set(row['best']) == {'knn', 'svm', 'knn/odd', 'svm/odd'}
+        for name, right in row['correct'].items():
+            assert right.dtype == bool and len(right) == (22 if name.endswith('odd') else 45)
+            assert right.mean() == row['best'][name]
+    torch.manual_seed(1)
+    encoder = ToyEncoder()
+    scores = probe_encoder(encoder, train, test, Protocol(C=0.1))
+    correct = correct_items(scores, test[1], subsets)
+    np.testing.assert_array_equal(correct['svm'], scores.svm.predicted == test[1])
+    np.testing.assert_array_equal(correct['knn/odd'], (scores.knn_predicted == test[1])[1::2])
+    # The control's items are those of the better of raw and calibrated, which is the calibrated one here.
+    calibrate_batchnorm(encoder, train[0])
+    calibrated = correct_items(probe_encoder(encoder, train, test, Protocol(C=0.1)), test[1])
+    assert rows[1]['calibrated']['svm'] > rows[1]['raw']['svm']
+    np.testing.assert_array_equal(rows[1]['correct']['svm'], calibrated['svm'])
