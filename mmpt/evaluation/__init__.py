@@ -2,7 +2,15 @@
 
 from .bootstrap import Interval, paired_bootstrap
 from .comparison import compare_with_controls, comparison_table
-from .controls import control_spread, correct_items, probe_encoder, random_controls, score_encoder
+from .controls import (
+    control_spread,
+    correct_items,
+    probe_encoder,
+    random_controls,
+    score_encoder,
+    untrained_encoder,
+)
+from .corruptions import CORRUPTIONS, Corruption, corrupt
 from .feature_file import FeatureSet, load_features, save_features
 from .features import calibrate_batchnorm, calibrated_batchnorm, extract_features
 from .metrics import (
@@ -20,9 +28,11 @@ from .pairs import PairEmbeddings, PairScores, embed_pairs, pair_controls, score
 from .protocols import PRESETS, Protocol, RetrievalProtocol, Spread, protocol_named, spread
 
 __all__ = [
+    'CORRUPTIONS',
     'PRESETS',
     'ClassificationAccuracy',
     'CompletionScore',
+    'Corruption',
     'DetectionAP',
     'FeatureProbe',
     'FeatureSet',
@@ -43,6 +53,7 @@ __all__ = [
     'comparison_table',
     'control_spread',
     'correct_items',
+    'corrupt',
     'embed_pairs',
     'extract_features',
     'load_features',
@@ -55,4 +66,5 @@ __all__ = [
     'score_encoder',
     'score_pairs',
     'spread',
+    'untrained_encoder',
 ]

@@ -13,7 +13,14 @@ from torch import nn
 from .features import calibrate_batchnorm, extract_features
 from .protocols import ProbeScores, Protocol, Spread, probe, spread
 
-__all__ = ['control_spread', 'correct_items', 'probe_encoder', 'random_controls', 'score_encoder']
+__all__ = [
+    'control_spread',
+    'correct_items',
+    'probe_encoder',
+    'random_controls',
+    'score_encoder',
+    'untrained_encoder',
+]
 
 Part = tuple[NDArray[Any], NDArray[Any]]
 # Accuracies, and the items behind them.
@@ -140,9 +147,7 @@ def random_controls(
 
     rows: list[dict[str, Any]] = []
     for seed in seeds:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            encoder = build_encoder()
+        encoder = untrained_encoder(build_encoder, seed)
         both = [score(encoder)]
         if calibrate_batchnorm(encoder, train[0], batch_size, device):
             both.append(score(encoder))
@@ -153,6 +158,13 @@ def random_controls(
             row['correct'] = {name: correct[name] for name, (_, correct) in better.items()}
         rows.append(row)
     return rows
+
+
+def untrained_encoder(build_encoder: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """The encoder at random initialisation, as ``random_controls`` has it for that seed; torch's own draws go on."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return build_encoder()
 
 
 def control_spread(rows: Iterable[Mapping[str, Any]]) -> dict[str, Spread]:
