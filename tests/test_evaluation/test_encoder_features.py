@@ -3,7 +3,15 @@ import pytest
 import torch
 from torch import nn
 
-from mmpt.evaluation import Protocol, calibrate_batchnorm, control_spread, extract_features, random_controls
+from mmpt.evaluation import (
+    Protocol,
+    calibrate_batchnorm,
+    control_spread,
+    correct_items,
+    extract_features,
+    probe_encoder,
+    random_controls,
+)
 from mmpt.evaluation import score_encoder as score
 from mmpt.models.encoders import DGCNN
 from mmpt.structures import Tokens
@@ -130,3 +138,29 @@ def test_controls_keep_the_better_of_raw_and_calibrated_and_repeat():
     assert rows[1]['raw'] == score(ToyEncoder(), train, test, Protocol(C=0.1))
     best = [row['best']['svm'] for row in rows]
     assert control_spread(rows)['svm'][:3] == (pytest.approx(np.mean(best)), min(best), max(best))
+
+
+def test_the_items_behind_the_scores_have_their_means():
+    train, test = _clouds(60), _clouds(45, seed=1)
+    train, test = [(points * 0.3 + 2, labels) for points, labels in (train, test)]
+    protocol, subsets = Protocol(C=0.1), {'odd': np.arange(45) % 2 == 1}
+    rows = random_controls(ToyEncoder, train, test, protocol, range(4), subsets=subsets, keep_items=True)
+    chosen = set()
+    for row in rows:
+        torch.manual_seed(row['seed'])
+        encoder = ToyEncoder()
+        both = {}
+        for state in ('raw', 'calibrated'):
+            scores = probe_encoder(encoder, train, test, protocol)
+            both[state] = correct_items(scores, test[1], subsets)
+            np.testing.assert_array_equal(both[state]['svm'], scores.svm.predicted == test[1])
+            np.testing.assert_array_equal(both[state]['knn/odd'], (scores.knn_predicted == test[1])[1::2])
+            calibrate_batchnorm(encoder, train[0])
+        assert set(row['correct']) == set(row['best']) == {'knn', 'svm', 'knn/odd', 'svm/odd'}
+        # Those of the better of raw and calibrated, for each accuracy on its own.
+        for name, right in row['correct'].items():
+            better = 'calibrated' if row['calibrated'][name] > row['raw'][name] else 'raw'
+            chosen.add(better)
+            np.testing.assert_array_equal(right, both[better][name])
+            assert right.mean() == row['best'][name]
+    assert chosen == {'raw', 'calibrated'}

@@ -67,8 +67,15 @@ def tool():
     spec = importlib.util.spec_from_file_location('family', ROOT / 'tools' / 'benchmarks' / 'family.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.WARM_UP, module.TIMED = 1, 2
     return module
+
+
+@pytest.fixture(autouse=True)
+def short_clock(tool, monkeypatch):
+    import _trainings
+
+    monkeypatch.setattr(_trainings, 'WARM_UP', 1)
+    monkeypatch.setattr(_trainings, 'TIMED', 2)
 
 
 @pytest.fixture

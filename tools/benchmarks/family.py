@@ -17,12 +17,8 @@ import argparse
 import fnmatch
 import hashlib
 import json
-import os
 import shlex
 import shutil
-import signal
-import statistics
-import subprocess
 import sys
 import time
 import traceback
@@ -37,6 +33,17 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 import real_shapes  # noqa: E402
 from _family_table import markdown, text_table  # noqa: E402
 from _scoring import SMOKE_DATA, config_digest, last_checkpoint, score_on, val_shapes  # noqa: E402
+from _trainings import (  # noqa: E402
+    NO_VAL,
+    State,
+    command_of,
+    cores,
+    make_tokenizer,
+    name_of,
+    schedule_options,
+    seconds_per_update,
+    train,
+)
 from mmengine.registry import DefaultScope  # noqa: E402
 
 from mmpt.apis import list_models  # noqa: E402
@@ -46,14 +53,7 @@ from mmpt.utils.config import load_config, parse_options  # noqa: E402
 from mmpt.utils.errors import ConfigError, TrainingInterrupted, explain, run  # noqa: E402
 from mmpt.utils.io import atomic_write  # noqa: E402
 from mmpt.utils.setup import register_all_modules  # noqa: E402
-from mmpt.visualization import read_scalars  # noqa: E402
 
-#: Updates before the clock counts, and updates whose median it is.
-WARM_UP, TIMED = 5, 20
-#: Seconds between two lines of progress.
-REPORT_EVERY = 60.0
-# Scored behind the training, so that the val loop takes nothing of the budget.
-_NO_VAL = ['val_cfg=None', 'val_dataloader=None', 'val_evaluator=None']
 _FIRST = 'mmpt/quickstart_pretrain'
 
 
@@ -77,141 +77,6 @@ def find_methods(patterns: list[str]) -> list[Path]:
             raise ConfigError(f'--methods {pattern} is no method, no pattern of configs and no file; see configs/.')
         found += [ROOT / 'configs' / f'{name}.py' for name in chosen]
     return list(dict.fromkeys(found))
-
-
-def schedule_options(cfg: Any, iterations: int) -> list[str]:
-    """Options that stretch a config to so many updates: rates, warm-up, intervals of checkpoints and hooks.
-
-    Args:
-        cfg (Config): with ``train_cfg.max_iters``.
-        iterations (int): updates to train for.
-    """
-    share = iterations / cfg.train_cfg.max_iters
-    options = [f'train_cfg.max_iters={iterations}', f'train_cfg.val_interval={iterations}']
-    for place, scheduler in enumerate(cfg.get('param_scheduler') or []):
-        begin = round(scheduler.get('begin', 0) * share)
-        for key in ('begin', 'end', 'T_max'):
-            if key in scheduler:
-                value = begin if key == 'begin' else max(begin + 1, round(scheduler[key] * share))
-                options.append(f'param_scheduler.{place}.{key}={value}')
-    for place, hook in enumerate(cfg.get('custom_hooks') or []):
-        if 'interval' in hook:
-            options.append(f'custom_hooks.{place}.interval={max(1, round(hook.interval * share))}')
-    return [*options, f'default_hooks.checkpoint.interval={max(1, iterations // 4)}']
-
-
-class State:
-    """What is known of one training, in a file that an interruption leaves whole."""
-
-    def __init__(self, folder: Path, digest: str) -> None:
-        self.folder, self.path = folder, folder / 'state.json'
-        known = json.loads(self.path.read_text()) if self.path.is_file() else {'digest': digest}
-        if known['digest'] != digest:
-            raise ConfigError(f'{folder} holds a run of another config or budget; add --fresh, or give --work-dir.')
-        self.values: dict[str, Any] = known
-
-    def put(self, **values: Any) -> None:
-        """Add and write."""
-        self.values.update(values)
-        atomic_write(json.dumps(self.values, indent=1).encode(), self.path)
-
-
-def command_of(config: Path, folder: Path, options: list[str], args: argparse.Namespace) -> list[str]:
-    """The training as a command line, relative to the checkout."""
-    device = ['--device', 'cpu'] if args.device == 'cpu' else []
-    line = ['python', 'tools/train.py', short(config), '--work-dir', short(folder), *device, '--resume']
-    return [*line, '--cfg-options', *options]
-
-
-def short(path: Path) -> str:
-    """Relative to the checkout, where trainings run, if it is inside."""
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-
-
-def train(command: list[str], folder: Path, iterations: int, args: argparse.Namespace) -> float:
-    """Run a training in a process of its own with a line of progress every minute; returns its seconds.
-
-    Raises:
-        TrainingInterrupted: Ctrl-C; the training has saved its state.
-        RuntimeError: it failed; the message is the end of its log.
-    """
-    log = folder.parent / f'{folder.name}.log'
-    log.parent.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    with log.open('ab') as out:
-        out.write(f'\n$ {shlex.join(command)}\n'.encode())
-        out.flush()
-        process = subprocess.Popen(
-            [sys.executable, *command[1:]],
-            cwd=ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, 'OMP_NUM_THREADS': str(args.threads)},
-        )
-        # Ctrl-C reaches both processes: the training saves its state, so this one has to wait for it.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            while process.poll() is None:
-                try:
-                    process.wait(REPORT_EVERY)
-                except subprocess.TimeoutExpired:
-                    print(f'   {_progress(folder, iterations, time.perf_counter() - start)}', flush=True)
-        finally:
-            signal.signal(signal.SIGINT, before)
-    if process.returncode in (130, -signal.SIGINT):
-        raise TrainingInterrupted('Stopped; run the command again to go on from there.')
-    if process.returncode:
-        end = [line for line in log.read_text(errors='replace').splitlines() if line.strip()][-1]
-        raise RuntimeError(f'the training failed ({process.returncode}): {end} (see {log})')
-    return time.perf_counter() - start
-
-
-def _progress(folder: Path, iterations: int, spent: float) -> str:
-    try:
-        curves = read_scalars(folder)
-        done, seconds = curves['loss'].steps[-1], curves['time'].values[-1]
-    except (FileNotFoundError, KeyError, IndexError):
-        return f'starting, {spent:.0f} s'
-    return f'{done} of {iterations} updates, about {(iterations - done) * seconds / 60:.1f} minutes left'
-
-
-def seconds_per_update(config: Path, folder: Path, options: list[str], args: argparse.Namespace) -> float:
-    """The median of a short run of its own, which also makes the generated shapes."""
-    count = WARM_UP + (2 if args.smoke else TIMED)
-    timing = [f'train_cfg.max_iters={count}', 'log_processor.window_size=1', 'default_hooks.logger.interval=1']
-    shutil.rmtree(folder, ignore_errors=True)
-    train(command_of(config, folder, [*options, *_NO_VAL, *timing], args), folder, count, args)
-    seconds = statistics.median(read_scalars(folder)['time'].values[WARM_UP:])
-    shutil.rmtree(folder)
-    return seconds
-
-
-def make_tokenizer(made_by: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Train a tokenizer with the updates that its config says, once for all methods."""
-    cfg = load_config(made_by)
-    options = []
-    if args.smoke:
-        options = [*SMOKE_DATA[:1], *schedule_options(cfg, 12), 'model.codebook_start=6']
-    state = State(args.work_dir / 'tokenizers' / made_by.stem, f'{config_digest(cfg)} {options}')
-    folder, iterations = state.folder / 'run', 12 if args.smoke else cfg.train_cfg.max_iters
-    command = command_of(made_by, folder, [*options, *_NO_VAL], args)
-    if not state.values.get('trained'):
-        print(f'== tokenizer {made_by.stem}: {iterations} updates, counted for no method', flush=True)
-        spent = train(command, folder, iterations, args)
-        state.put(seconds=state.values.get('seconds', 0.0) + spent, trained=True)
-    return {
-        'config': name_of(made_by),
-        'iterations': iterations,
-        'minutes': state.values['seconds'] / 60,
-        'command': shlex.join(command),
-        'checkpoint': short(Path(last_checkpoint(folder)).resolve()),
-    }
-
-
-def name_of(config: Path) -> str:
-    """Short: as list_models has it, or the path of a file elsewhere."""
-    inside = config.is_relative_to(ROOT / 'configs')
-    return config.relative_to(ROOT / 'configs').with_suffix('').as_posix() if inside else str(config)
 
 
 def folder_of(config: Path, args: argparse.Namespace) -> Path:
@@ -240,7 +105,7 @@ def run_method(config: Path, tokenizers: dict[str, Any], args: argparse.Namespac
     if 'seconds_per_update' not in known:
         state.put(seconds_per_update=seconds_per_update(config, state.folder / 'timing', options, args))
     iterations = 12 if args.smoke else max(1, int(args.minutes * 60 / known['seconds_per_update']))
-    command = command_of(config, folder, [*options, *_NO_VAL, *schedule_options(cfg, iterations)], args)
+    command = command_of(config, folder, [*options, *NO_VAL, *schedule_options(cfg, iterations)], args)
     if not known.get('trained'):
         minutes = iterations * known['seconds_per_update'] / 60
         print(f'   {iterations} updates of {known["seconds_per_update"]:.3f} s, {minutes:.1f} minutes', flush=True)
@@ -297,7 +162,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
     parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'family')
-    parser.add_argument('--threads', type=int, default=_cores(), help='OMP_NUM_THREADS of each training; all cores')
+    parser.add_argument('--threads', type=int, default=cores(), help='OMP_NUM_THREADS of each training; all cores')
     parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
     parser.add_argument('--smoke', action='store_true', help='12 updates a method, on few shapes')
     parser.add_argument('--fresh', action='store_true', help='forget what --work-dir holds of these methods')
@@ -311,10 +176,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         if not path.is_file():
             parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
     return args
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (os.cpu_count() or 1)
 
 
 def main(argv: list[str] | None = None) -> None:
