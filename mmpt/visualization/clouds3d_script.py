@@ -123,7 +123,8 @@ SCRIPT = """
       canvas.addEventListener('pointermove', (event) => {
         if (!last) return;
         const speed = Math.PI / Math.max(canvas.clientWidth, 120);
-        turn((last[0] - event.clientX) * speed, (event.clientY - last[1]) * speed);
+        const down = event.pointerType === 'touch' ? 0 : event.clientY - last[1];
+        turn((last[0] - event.clientX) * speed, down * speed);
         last = [event.clientX, event.clientY];
       });
       for (const end of ['pointerup', 'pointercancel']) canvas.addEventListener(end, () => { last = null; });

@@ -11,7 +11,8 @@ import numpy as np
 import real_shapes
 import retrieval
 import torch
-from _scoring import val_shapes
+from _scoring import SMOKE_DATA, val_shapes
+from _trainings import short
 from numpy.typing import NDArray
 
 from mmpt.apis import get_model
@@ -24,7 +25,7 @@ from mmpt.evaluation import (
 from mmpt.evaluation.corruptions import occlude, to_unit_sphere
 from mmpt.evaluation.protocols.features import standardize_parts
 from mmpt.registry import DATASETS, ENCODERS
-from mmpt.utils.config import load_config
+from mmpt.utils.config import load_config, parse_options
 from mmpt.visualization import (
     Beside,
     Block,
@@ -64,8 +65,9 @@ class Shapes(NamedTuple):
         return str(self.classes[label]) if label < len(self.classes) else f'class {label}'
 
 
-def generated_shapes(config: str, options: dict[str, Any] | None) -> Shapes:
-    """The val loop of a config."""
+def generated_shapes(config: str, smoke: bool) -> Shapes:
+    """The val loop of a config; few of them for a smoke run."""
+    options = parse_options(SMOKE_DATA[1:]) if smoke else None
     parts = val_shapes(config, options)
     classes = DATASETS.build(load_config(config, options).val_dataloader.dataset).metainfo['classes']
     return Shapes(parts['train'], parts['test'], classes)
@@ -246,12 +248,13 @@ def map_section(look: Look, limit: int) -> Section:
     return Section('Map of features', blocks)
 
 
-def retrieval_section(look: Look, data: str, options: dict[str, Any], seeds: Sequence[int]) -> Section:
+def retrieval_section(look: Look, data: str, smoke: bool) -> Section:
     """Shapes found by pictures and pictures by shapes, by tools/retrieval.py."""
-    pairs = retrieval.Pairs(data, options, 64)
-    protocol = RetrievalProtocol(prototype_images=1 if options else RetrievalProtocol().prototype_images)
+    pairs = retrieval.Pairs(data, parse_options(SMOKE_DATA[1:]) if smoke else {}, 64)
+    protocol = RetrievalProtocol(prototype_images=1) if smoke else RetrievalProtocol()
+    seeds = (0,) if smoke else (0, 1, 2)
     result, rows = retrieval.measure(
-        look.config, str(look.checkpoint), pairs, protocol, device=look.device, seeds=tuple(seeds)
+        look.config, str(look.checkpoint), pairs, protocol, device=look.device, seeds=seeds
     )
     spreads = result['control_spread']
     table = [
@@ -266,17 +269,18 @@ def retrieval_section(look: Look, data: str, options: dict[str, Any], seeds: Seq
     )
     header = ['measure', 'pre-trained', f'untrained, mean of {len(seeds)}', 'gain, points']
     blocks = [Text(told), Table(header, table, right=[3]), Clouds3D(shown, hint=False)]
-    line = f'{result["protocol_line"]}. The same by itself: python tools/retrieval.py {look.config} {look.checkpoint}'
+    line = f'{result["protocol_line"]}. The same by itself: python tools/retrieval.py '
+    line += f'{short(Path(look.config))} {short(look.checkpoint)}'
     return Section('Retrieval by pictures', [*blocks, Text(line, note=True)])
 
 
-def sections(look: Look, smoke: bool, pairs: str, pair_options: dict[str, Any]) -> list[Section]:
+def sections(look: Look, pairs: str, smoke: bool) -> list[Section]:
     """All of them, with a line of progress for each."""
     steps: dict[str, Callable[[], Section]] = {
         '3D views': lambda: clouds_section(look, 1 if smoke else 3),
         'partial views': lambda: neighbours_section(look, 1 if smoke else 4),
         't-SNE': lambda: map_section(look, 60 if smoke else 1000),
-        'retrieval': lambda: retrieval_section(look, pairs, pair_options, (0,) if smoke else (0, 1, 2)),
+        'retrieval': lambda: retrieval_section(look, pairs, smoke),
     }
     made = []
     for name, step in steps.items():

@@ -24,16 +24,14 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
 import _report_figures as figures  # noqa: E402
 import _report_model as shown  # noqa: E402
-from _scoring import SMOKE_DATA  # noqa: E402
 from mmengine.registry import DefaultScope  # noqa: E402
 
 from mmpt.utils.collect_env import collect_env  # noqa: E402
-from mmpt.utils.config import parse_options  # noqa: E402
 from mmpt.utils.errors import ConfigError, run  # noqa: E402
 from mmpt.utils.setup import register_all_modules  # noqa: E402
 from mmpt.visualization import Code, Part, Section, Text, write_report  # noqa: E402
 
-_PAIRS = 'configs/_base_/datasets/pairs_synthetic.py'
+_PAIRS = str(ROOT / 'configs' / '_base_' / 'datasets' / 'pairs_synthetic.py')
 _TITLE = 'What pre-training taught the encoder'
 # What a reader wants to know of the machine at once; all versions are at the end.
 _VERSIONS = ('mmpt', 'torch', 'python')
@@ -71,8 +69,7 @@ def which_model(args: argparse.Namespace, evidence: dict[str, Any] | None) -> tu
 def look_at(args: argparse.Namespace, config: str, checkpoint: Path) -> shown.Look:
     """The checkpoint with all shapes."""
     path = config if config.endswith('.py') else str(ROOT / 'configs' / f'{config}.py')
-    options = parse_options(SMOKE_DATA[1:]) if args.smoke else None
-    sources = {figures.GENERATED: shown.generated_shapes(path, options)}
+    sources = {figures.GENERATED: shown.generated_shapes(path, args.smoke)}
     for file in args.data:
         sources[file.stem] = shown.shapes_of_file(file, args.up_axis, args.num_points, 20 if args.smoke else 1)
     return shown.Look(config, checkpoint, sources, device=args.device)
@@ -134,10 +131,9 @@ def build(args: argparse.Namespace) -> None:
             Text('No checkpoint is shown: there is no evidence.json that names one; give --checkpoint.', True)
         )
     else:
-        print(f'showing {chosen[1]} ({chosen[0]})', flush=True)
+        print(f'showing {chosen[1]} of {chosen[0]}', flush=True)
         look = look_at(args, *chosen)
-        options = parse_options(SMOKE_DATA[1:]) if args.smoke else {}
-        parts += shown.sections(look, args.smoke, str(ROOT / _PAIRS), options)
+        parts += shown.sections(look, args.pairs, args.smoke)
     if files['label_efficiency'] is not None:
         parts.append(figures.labels_section(files['label_efficiency']))
     if files['robustness'] is not None:
@@ -167,6 +163,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
     parser.add_argument('--checkpoint', type=Path, help='that is shown; default: seed 0 of the row with all tasks')
     parser.add_argument('--config', help='of its pre-training; default: what evidence.json says')
+    parser.add_argument('--pairs', default=_PAIRS, help='config whose val loop has pictures, for retrieval')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--out', type=Path, metavar='HTML', help='default: report.html in the folder')
     parser.add_argument('--smoke', action='store_true', help='few shapes, few views, one untrained control')

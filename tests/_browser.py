@@ -92,7 +92,7 @@ class Page:
     """What one open page did and shows."""
 
     def __init__(self, browser, path, width, height, scheme, scripts):
-        self.browser, self.url = browser, path.resolve().as_uri()
+        self.browser, self.url, self._scripts = browser, path.resolve().as_uri(), scripts
         target = browser.send('Target.createTarget', url='about:blank')['targetId']
         self.session = browser.send('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
         for domain in ('Page', 'Network', 'Runtime', 'Log'):
@@ -114,9 +114,10 @@ class Page:
 
     def settle(self):
         """Two frames, so that what was asked for is drawn."""
-        self.value(
-            'new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 50))'
-        )
+        if not self._scripts:  # and no timer runs
+            return
+        frames = 'requestAnimationFrame(() => requestAnimationFrame(done))'
+        self.value(f'new Promise((done) => setTimeout(() => {frames}, 50))')
 
     def value(self, expression):
         """Of an expression of JavaScript in the page."""
@@ -125,18 +126,43 @@ class Page:
             raise RuntimeError(f'{expression}: {found["exceptionDetails"]}')
         return found['result'].get('value')
 
-    def drag(self, selector, across, down=0):
-        """Press on the middle of an element, move, and let go."""
+    def middle(self, selector):
+        """Of an element, scrolled into view: (x, y)."""
         place = f'document.querySelector({json.dumps(selector)})'
         self.value(f'{place}.scrollIntoView({{block: "center"}})')
         self.settle()
-        box = self.value(
-            f'(() => {{ const b = {place}.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})()'
-        )
-        x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
-        steps = [('mousePressed', x, y), *(('mouseMoved', x + across * i / 4, y + down * i / 4) for i in range(1, 5))]
-        for kind, *at in [*steps, ('mouseReleased', x + across, y + down)]:
-            self.send('Input.dispatchMouseEvent', type=kind, x=at[0], y=at[1], button='left', buttons=1, clickCount=1)
+        sides = self.value(f'{place}.getBoundingClientRect().toJSON()')
+        return sides['x'] + sides['width'] / 2, sides['y'] + sides['height'] / 2
+
+    def drag(self, selector, across, down=0):
+        """Press the mouse on the middle of an element, move, and let go."""
+        x, y = self.middle(selector)
+        self._mouse('mousePressed', x, y)
+        for i in range(1, 5):
+            self._mouse('mouseMoved', x + across * i / 4, y + down * i / 4)
+        self._mouse('mouseReleased', x + across, y + down)
+        self.settle()
+
+    def double_click(self, selector):
+        """Twice on the middle of an element."""
+        x, y = self.middle(selector)
+        for count in (1, 2):
+            self._mouse('mousePressed', x, y, count)
+            self._mouse('mouseReleased', x, y, count)
+        self.settle()
+
+    def _mouse(self, kind, x, y, count=1):
+        about = {'button': 'left', 'buttons': int(kind != 'mouseReleased'), 'clickCount': count}
+        self.send('Input.dispatchMouseEvent', type=kind, x=x, y=y, **about)
+
+    def swipe(self, selector, across, down=0):
+        """The same by a finger."""
+        x, y = self.middle(selector)
+        self.send('Input.dispatchTouchEvent', type='touchStart', touchPoints=[{'x': x, 'y': y}])
+        for i in range(1, 9):
+            at = {'x': x + across * i / 8, 'y': y + down * i / 8}
+            self.send('Input.dispatchTouchEvent', type='touchMove', touchPoints=[at])
+        self.send('Input.dispatchTouchEvent', type='touchEnd', touchPoints=[])
         self.settle()
 
     def key(self, name):
@@ -144,6 +170,23 @@ class Page:
         for kind in ('keyDown', 'keyUp'):
             self.send('Input.dispatchKeyEvent', type=kind, key=name, code=name)
         self.settle()
+
+    def frames(self):
+        """What each canvas shows, as text to compare."""
+        return self.value('[...document.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL())')
+
+    def ink(self):
+        """Share of each canvas that something is drawn on."""
+        return self.value(
+            '[...document.querySelectorAll("canvas")].map((canvas) => { const {width, height} = canvas;'
+            'const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;'
+            'let count = 0; for (let i = 3; i < pixels.length; i += 4) count += pixels[i] > 0;'
+            'return count / (width * height); })'
+        )
+
+    def overflow(self):
+        """CSS pixels by which the page is wider than its window."""
+        return self.value('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 
     @property
     def events(self):
