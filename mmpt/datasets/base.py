@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from mmpt.utils.folds import draw_share
+
 from .shards import ShardReader
 from .transforms import build_pipeline, check_points, name_sample, run_pipeline
 
@@ -59,7 +61,8 @@ class PointCloudDataset(Dataset):
         stage (int): a second seed, for runs in several stages over the same data.
         indices (Sequence[int] | int | dict | None): use these shapes only; a number means the first so many,
             ``dict(keep=0, of=10)`` every tenth from the first, ``dict(drop=0, of=10)`` all others, so that a part can
-            be held out. A shape keeps its own index, hence its own draws.
+            be held out; ``dict(share=0.1, seed=0)`` draws a tenth of every class, at least one shape, and a larger
+            share of the same seed holds all of a smaller one. A shape keeps its own index, hence its own draws.
         on_bad_sample (str): what happens where a sample cannot be read. 'raise' stops with a sentence that names the
             file. 'skip' takes another shape in its place, drawn by (seed, epoch, index, stage), so that batches keep
             their size and runs stay repeatable; ``skipped`` of the data sample says why. A run lists them at the end
@@ -80,7 +83,7 @@ class PointCloudDataset(Dataset):
         *,
         seed: int = 0,
         stage: int = 0,
-        indices: Sequence[int] | int | Mapping[str, int] | None = None,
+        indices: Sequence[int] | int | Mapping[str, float] | None = None,
         on_bad_sample: str = 'raise',
         packed_root: str | None = None,
         metainfo: dict[str, Any] | None = None,
@@ -101,7 +104,7 @@ class PointCloudDataset(Dataset):
         self._metainfo = metainfo or {}
         if packed_root is not None:
             self._read_packed(Path(packed_root) / self._metainfo['split'])
-        self.indices = self._every(indices) if isinstance(indices, Mapping) else indices
+        self.indices = self._chosen(indices) if isinstance(indices, Mapping) else indices
         if isinstance(indices, int):
             self.indices = range(indices)
         outside = [index for index in self.indices or () if not 0 <= index < self.num_shapes()]
@@ -110,14 +113,22 @@ class PointCloudDataset(Dataset):
                 f'`indices` of {type(self).__name__} ask for shape {outside[0]}, but it has {self.num_shapes()} shapes.'
             )
 
-    def _every(self, rule: Mapping[str, int]) -> Sequence[int]:
-        """Every so-manieth shape, or all others."""
+    def _chosen(self, rule: Mapping[str, Any]) -> Sequence[int]:
+        """A share of every class; every so-manieth shape, or all others."""
+        if set(rule) == {'share', 'seed'}:
+            labels = [self.label(index) for index in range(self.num_shapes())]
+            if None in labels:
+                raise ValueError(
+                    f'{type(self).__name__}(indices={dict(rule)}): its shapes have no labels, so no class can be drawn '
+                    'from; use dict(keep=k, of=n).'
+                )
+            return draw_share(labels, rule['share'], rule['seed']).tolist()
         of, keep, drop = (rule.get(key) for key in ('of', 'keep', 'drop'))
         which = drop if keep is None else keep
         if len(rule) != 2 or not (isinstance(of, int) and isinstance(which, int) and 0 <= which < of):
             raise ValueError(
                 f'{type(self).__name__}(indices={dict(rule)}): expected dict(keep=k, of=n) or dict(drop=k, of=n) with '
-                '0 <= k < n.'
+                '0 <= k < n, or dict(share=s, seed=n).'
             )
         return [index for index in range(self.num_shapes()) if (index % of == which) == (drop is None)]
 

@@ -1,4 +1,4 @@
-"""Folds of few-shot classification, drawn by seed: the same ones for frozen features and for fine-tuning."""
+"""Labelled shapes drawn by seed, few-shot folds and shares: the same for frozen features and for fine-tuning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FewShotFold', 'draw_fold']
+__all__ = ['FewShotFold', 'draw_fold', 'draw_share']
 
 
 class FewShotFold(NamedTuple):
@@ -77,3 +77,28 @@ def draw_fold(
         rest = rows[shot:] if within else draws.permutation(np.flatnonzero(test_y == name))
         query.append(rest[:queries])
     return FewShotFold(chosen.astype(np.int64), np.concatenate(support), np.concatenate(query))
+
+
+def draw_share(labels: Any, share: float, seed: int = 0) -> NDArray[np.int64]:
+    """Draw the same share of every class; a larger share of the same seed holds all of a smaller one.
+
+    Args:
+        labels (array): (N,) integer labels.
+        share (float): in (0, 1]; of a class of K shapes ``round(share * K)``, but at least one.
+        seed (int): of the draw.
+
+    Returns:
+        ndarray: (n,) int64 rows, ascending.
+
+    Raises:
+        ValueError: a share that is none.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f'A share of the labels lies above 0 and is at most 1, not {share}.')
+    labels = np.asarray(labels)
+    draws = np.random.default_rng([seed, 0x5A])
+    rows = []
+    for name in np.unique(labels):
+        own = draws.permutation(np.flatnonzero(labels == name))
+        rows.append(own[: max(1, round(share * len(own)))])
+    return np.sort(np.concatenate(rows)).astype(np.int64)

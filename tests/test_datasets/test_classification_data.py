@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmpt.datasets import NpzShapes, SeveralDraws
+from mmpt.datasets import NpzShapes, SeveralDraws, SyntheticShapes
 from mmpt.datasets.transforms import FarthestPoints, FirstPoints, RandomSample, ScaleAndTranslate, UnitSphere
 from mmpt.datasets.verification import find_parts
 from mmpt.utils.config import load_config
@@ -83,6 +83,29 @@ def test_a_part_is_held_out(npz):
     for wrong in ({'keep': 10, 'of': 10}, {'of': 10}, {'keep': 1, 'drop': 1}, {'keep': 1, 'of': 10, 'seed': 0}):
         with pytest.raises(ValueError, match=r'expected dict\(keep=k, of=n\)'):
             NpzShapes(npz, indices=wrong)
+
+
+def test_a_share_is_the_same_part_of_every_class_and_a_larger_one_holds_it(tmp_path):
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [100, 40, 3]))
+    path = str(tmp_path / 'shapes.npz')
+    points = np.zeros((143, 4, 3), np.float32)
+    np.savez(path, points_train=points, labels_train=labels, class_names=np.array(['a', 'b', 'c']))
+
+    def drawn(share, seed=0):
+        return NpzShapes(path, indices={'share': share, 'seed': seed}).indices
+
+    shares = {0.01: [1, 1, 1], 0.1: [10, 4, 1], 0.5: [50, 20, 2], 1.0: [100, 40, 3]}
+    for share, counts in shares.items():
+        assert np.bincount(labels[drawn(share)]).tolist() == counts
+        assert drawn(share) == sorted(set(drawn(share))) == drawn(share)
+    for smaller, larger in zip(shares, [*shares][1:]):
+        assert set(drawn(smaller)) < set(drawn(larger))
+    assert drawn(0.1) != drawn(0.1, seed=1)
+    for wrong in (0.0, 1.5):
+        with pytest.raises(ValueError, match='above 0 and is at most 1'):
+            drawn(wrong)
+    with pytest.raises(ValueError, match='have no labels, so no class can be drawn from'):
+        SyntheticShapes('composites', size=9, indices={'share': 0.1, 'seed': 0})
 
 
 def test_classes_without_a_shape_are_named(npz):

@@ -82,7 +82,7 @@ class State:
         self.folder, self.path = folder, folder / 'state.json'
         known = json.loads(self.path.read_text()) if self.path.is_file() else {'digest': digest}
         if known['digest'] != digest:
-            raise ConfigError(f'{folder} holds a run of another config or budget; add --fresh, or give --work-dir.')
+            raise ConfigError(f'{folder} holds a run of another config or budget; add --fresh, or give another folder.')
         self.values: dict[str, Any] = known
 
     def put(self, **values: Any) -> None:

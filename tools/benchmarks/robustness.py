@@ -17,7 +17,6 @@ import argparse
 import copy
 import hashlib
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -35,7 +34,7 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 import real_shapes  # noqa: E402
 from _robustness_page import draw_corruptions, draw_curves, markdown, slug  # noqa: E402
 from _scoring import SMOKE_DATA, config_digest, val_shapes  # noqa: E402
-from family import State  # noqa: E402
+from _trainings import State, cores  # noqa: E402
 
 from mmpt.apis import load_encoder  # noqa: E402
 from mmpt.evaluation import (  # noqa: E402
@@ -281,7 +280,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
     parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
     parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'evidence', help='folder; default %(default)s')
-    parser.add_argument('--threads', type=int, default=_cores(), help='all cores')
+    parser.add_argument('--threads', type=int, default=cores(), help='all cores')
     parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
     parser.add_argument('--fresh', action='store_true', help='forget the scores that --out holds')
     parser.add_argument('--smoke', action='store_true', help='few shapes')
@@ -294,10 +293,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if len({path.stem for path in args.data}) < len(args.data):
         raise ConfigError('--data names two files alike: their stems are the names of the data sets in the tables.')
     return args
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (os.cpu_count() or 1)
 
 
 def main(argv: list[str] | None = None) -> None:
