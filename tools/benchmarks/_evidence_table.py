@@ -155,15 +155,8 @@ def _draw(axis: Any, result: Mapping[str, Any], data: str, metric: str) -> None:
         )
         seeds = [run['scores'][data][metric] for run in row['runs']]
         # A little below, where the mean does not hide them.
-        axis.plot(
-            seeds,
-            [place + 0.22] * len(seeds),
-            'o',
-            color=color,
-            markersize=3.5,
-            alpha=0.55,
-            label='seed' if first else None,
-        )
+        low, label = [place + 0.22] * len(seeds), 'seed' if first else None
+        axis.plot(seeds, low, 'o', color=color, markersize=3.5, alpha=0.55, label=label)
         axis.plot(found['mean'], place, 'D', color=color, markersize=6, label='mean' if first else None)
     axis.set_yticks(range(len(rows)), [row['title'] for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)

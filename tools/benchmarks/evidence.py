@@ -269,6 +269,7 @@ def main(argv: list[str] | None = None) -> None:
     failed = work_off(timing, args.jobs, args.threads, evidence.report)
     if failed:
         raise ConfigError('; '.join(failed))
+    shutil.rmtree(args.work_dir / 'timing', ignore_errors=True)
     for row in args.rows:
         print(f'   {row}: {evidence.seconds_per_update(row):.3f} s, {evidence.iterations(row)} updates', flush=True)
     evidence.state.put(tokenizer=evidence.tokenizer)
