@@ -4,62 +4,14 @@ import importlib.util
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from _tiny_runs import POINT_MAE, TOKENIZER, TOKENS, write_config, write_shapes
 from mmengine.config import Config
 
 from mmpt.utils.config import load_config
 from mmpt.utils.errors import ConfigError, TrainingInterrupted
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = """
-train_pipeline = [dict(type='RandomSample', num_points=64), dict(type='UnitSphere'), dict(type='PackInputs')]
-_data = dict(cache_dir='{folder}/shapes', num_points=128)
-train_dataloader = dict(batch_size=8, dataset=dict(size=32, views=0, pipeline=train_pipeline, **_data))
-val_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(
-                type='SyntheticShapes',
-                kind='categories',
-                split=s,
-                size=135,
-                indices=[i for i in range(135) if i % 27 < 3],
-                pipeline=[dict(type='FirstPoints', num_points=64), dict(type='UnitSphere'), dict(type='PackInputs')],
-                **_data,
-            )
-            for s in ('train', 'test')
-        ]
-    )
-)
-"""
-ENCODER = 'dict(num_groups=8, group_size=8, dim=16, depth=1, num_heads=2, patch_widths=(8, 16, 16))'
-POINT_MAE = """
-_base_ = '{root}/configs/point_mae/laptop_synthetic.py'
-model = dict(
-    encoder={encoder},
-    decoder=dict(dim=16, num_heads=2),
-    heads=dict(plr=dict(dim=16, group_size=8)),
-)
-"""
-SMALL = (
-    'num_ids=16, group_size=8, patch_widths=(8, 16, 16), code_dim=8, decoder_dim=8, graph_widths=(8,) * 5, '
-    'fold_widths=(16, 16)'
-)
-TOKENIZER = """
-_base_ = '{root}/configs/mmpt/quickstart_tokenizer.py'
-model = dict(num_groups=8, group_size=8, codebook_start=2, tokenizer=dict({small}))
-train_cfg = dict(max_iters=4, val_interval=4)
-"""
-TOKENS = """
-_base_ = '{root}/configs/mmpt_ablation/tlr.py'
-model = dict(
-    encoder={encoder},
-    tokenizer=dict({small}, made_by='{folder}/tokenizer.py'),
-    decoder=dict(dim=16, num_heads=2),
-    heads=dict(tlr=dict(dim=16, num_ids=16)),
-)
-"""
 
 
 @pytest.fixture(scope='module')
@@ -82,15 +34,8 @@ def short_clock(tool, monkeypatch):
 def tiny(tmp_path):
     """Two methods of one update each, the second with a tokenizer, and an npz of labelled shapes."""
     for name, text in {'point_mae': POINT_MAE, 'tokenizer': TOKENIZER, 'tokens': TOKENS}.items():
-        text = (text + DATA).format(root=ROOT, folder=tmp_path, encoder=ENCODER, small=SMALL)
-        (tmp_path / f'{name}.py').write_text(text)
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part, count in (('train', 18), ('test', 9)):
-        arrays[f'labels_{part}'] = np.arange(count) % 3
-        stretch = (1 + 2 * np.eye(3)[arrays[f'labels_{part}']])[:, None]
-        arrays[f'points_{part}'] = (rng.normal(size=(count, 64, 3)) * stretch).astype(np.float32)
-    np.savez(tmp_path / 'shapes.npz', class_names=np.array(['a', 'b', 'c']), **arrays)
+        write_config(tmp_path, name, text)
+    write_shapes(tmp_path / 'shapes.npz')
     return tmp_path
 
 

@@ -154,9 +154,9 @@ def _draw(axis: Any, result: Mapping[str, Any], data: str, metric: str) -> None:
             ends, (place, place), color=color, linewidth=2.2, alpha=0.6, label='95 % of the gain' if first else None
         )
         seeds = [run['scores'][data][metric] for run in row['runs']]
-        axis.plot(
-            seeds, [place] * len(seeds), 'o', color=color, markersize=3.5, alpha=0.55, label='seed' if first else None
-        )
+        # A little below, where the mean does not hide them.
+        low, label = [place + 0.22] * len(seeds), 'seed' if first else None
+        axis.plot(seeds, low, 'o', color=color, markersize=3.5, alpha=0.55, label=label)
         axis.plot(found['mean'], place, 'D', color=color, markersize=6, label='mean' if first else None)
     axis.set_yticks(range(len(rows)), [row['title'] for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)

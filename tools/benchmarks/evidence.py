@@ -269,12 +269,15 @@ def main(argv: list[str] | None = None) -> None:
     failed = work_off(timing, args.jobs, args.threads, evidence.report)
     if failed:
         raise ConfigError('; '.join(failed))
+    shutil.rmtree(args.work_dir / 'timing', ignore_errors=True)
     for row in args.rows:
         print(f'   {row}: {evidence.seconds_per_update(row):.3f} s, {evidence.iterations(row)} updates', flush=True)
     evidence.state.put(tokenizer=evidence.tokenizer)
     print('== controls, trainings and scores', flush=True)
     failed = work_off(evidence.run_jobs(), args.jobs, args.threads, evidence.report)
     evidence.state.put(seconds=evidence.state.values.get('seconds', 0.0) + time.perf_counter() - start)
+    if any(evidence.score_jobs('control', seed) for seed in args.seeds):
+        raise MMPTError(f'{"; ".join(failed)}; without all controls there is nothing to compare with.')
     write(evidence)
     if failed:
         raise MMPTError(f'{"; ".join(failed)}. The rows that are complete are written; run again, or leave them out.')
