@@ -196,6 +196,7 @@ class Evidence:
         left = sum(seconds(*one) for one in running) + sum(seconds(job) for job in waiting)
         trainings = sum(bool(job.iterations) for job in [*waiting, *(job for job, _ in running)])
         now = '; '.join(f'{job.title}{f": {job.progress(spent)}" if job.iterations else ""}' for job, spent in running)
+        now = now or 'waiting for what a killed command has left running'
         return f'{trainings} trainings left, all in about {left / self.args.jobs / 60:.0f} minutes; now {now}'
 
 
