@@ -20,6 +20,7 @@ STYLE = """
   border-bottom: 3px solid transparent;
 }
 .views img { object-fit: contain; padding: .5rem; }
+@media (prefers-color-scheme: dark) { .views img { filter: brightness(.88); } }
 .views canvas { cursor: grab; touch-action: pan-y; user-select: none; }
 .views canvas:active { cursor: grabbing; }
 .views figcaption, .views img + figcaption {

@@ -25,7 +25,7 @@ def write_folder(folder, checkpoint='model.pth', seeds=(0, 1, 2), config='config
     evidence = make_evidence(draw, checkpoint, seeds, config)
     for row in evidence['rows']:
         for run in row['runs']:
-            _log(folder / run['folder'] / '20260101_000000' / 'vis_data' / 'scalars.json', row['tasks'], draw)
+            _log(folder / run['folder'] / '20260101_000000' / 'vis_data' / 'scalars.json', row, draw)
     put(folder, 'evidence', evidence)
     put(folder, 'label_efficiency', make_labels(draw, checkpoint, seeds))
     put(folder, 'robustness', make_robustness(draw, checkpoint))
@@ -104,8 +104,9 @@ def _row(draw, name, title, tasks, gain, control, checkpoint, seeds):
     return {'row': name, 'title': title, 'tasks': list(tasks), **about, 'runs': runs, 'summary': summary}
 
 
-def _log(path, tasks, draw):
+def _log(path, row, draw):
     path.parent.mkdir(parents=True)
+    tasks = row['tasks']
     start = {'tlr': 6.2, 'plr': 0.02, 'mcl': 4.0}
     lines = []
     for step in range(25, 501, 25):
@@ -116,13 +117,18 @@ def _log(path, tasks, draw):
             line[f'weight/{task}'] = 1.0
         if 'tlr' in tasks:
             line['tlr/accuracy'] = 0.3 * (1 - math.exp(-step / 200))
-        if 'mcl' in tasks:
-            line.update(
-                {'mcl/intra_accuracy': 1 - math.exp(-step / 90), 'mcl/cross_accuracy': 1 - math.exp(-step / 300)}
-            )
-            line.update({'mcl/intra': 2 * math.exp(-step / 100), 'mcl/cross': 4 * math.exp(-step / 300)})
+        for part, slow in (('intra', 90), ('cross', 300)):
+            if 'mcl' in tasks and row['row'] in ('all', f'mcl_{part}'):
+                line[f'mcl/{part}_accuracy'] = 1 - math.exp(-step / slow)
+                line[f'mcl/{part}'] = 4 * math.exp(-step / slow) * (1 + draw.gauss(0, 0.02))
         lines.append(json.dumps(line))
     path.write_text('\n'.join(lines))
+
+
+def _tuned(side, fraction, seed, accuracy):
+    folder = f'label_efficiency/{side}_{100 * fraction:g}/seed{seed}'
+    command = f'python tools/train.py x.py --work-dir {folder}'
+    return {'seed': seed, 'accuracy': accuracy, 'minutes': 0.5, 'folder': folder, 'command': command}
 
 
 def make_labels(draw, checkpoint, seeds):
@@ -134,7 +140,10 @@ def make_labels(draw, checkpoint, seeds):
         (1, 864, 0.93, 0.92),
     ):
         sides = [[mean + draw.gauss(0, 0.01) for _ in seeds] for mean in (ours, theirs)]
-        found = [{**_spread(side), 'runs': [{'seed': s, 'accuracy': v} for s, v in zip(seeds, side)]} for side in sides]
+        found = [
+            {**_spread(values), 'runs': [_tuned(side, fraction, *one) for one in zip(seeds, values)]}
+            for side, values in zip(('pretrained', 'scratch'), sides)
+        ]
         rows.append({'fraction': fraction, 'shapes': shapes, 'pretrained': found[0], 'scratch': found[1]})
         rows[-1]['difference'] = _interval(found[0]['mean'] - found[1]['mean'], 0.03)
     return {

@@ -59,7 +59,7 @@ def summary(evidence: Mapping[str, Any]) -> str:
         best = max(single, key=lambda row: row['summary'][data]['svm']['mean'])
         other = best['summary'][data]['svm']
         told += (
-            f' The best task alone is there {best["title"]}, with {other["mean"]:.3f} by linear SVM: '
+            f' Of the tasks alone {best["title"]} is best there, with {other["mean"]:.3f} by linear SVM: '
             f'{_verdict(negative(other["minus_all"]))}.'
         )
     return f'A smoke run, too short to learn anything. {told}' if evidence['smoke'] else told
@@ -181,7 +181,9 @@ def _range(score: Mapping[str, Any]) -> str:
 def runs_of(row: Mapping[str, Any]) -> str:
     """The folder of a row's runs, and their seeds."""
     parents = dict.fromkeys(Path(run['folder']).parent.as_posix() for run in row['runs'])
-    return f'{", ".join(parents)}, seeds {" ".join(str(run["seed"]) for run in row["runs"])}'
+    seeds = ' '.join(str(run['seed']) for run in row['runs'])
+    # Unbroken: it is the one long text of its table.
+    return f'{", ".join(parents)}, seeds {seeds}'.replace(' ', '\N{NO-BREAK SPACE}')
 
 
 def curves_section(evidence: Mapping[str, Any], folder: Path) -> Section | None:
@@ -233,7 +235,7 @@ def labels_section(found: Mapping[str, Any]) -> Section:
     }
     chart = LevelChart([f'{100 * row["fraction"]:g} %' for row in rows], lines, 'over the share of the labels')
     table = Table(
-        ['labels', 'shapes', 'pre-trained', 'over seeds', 'from scratch', 'over seeds', 'difference, points'],
+        ['labels', 'shapes', 'pre-trained', 'over seeds', 'from scratch', 'over seeds', 'difference, points', 'runs'],
         [
             [
                 f'{100 * row["fraction"]:g} %',
@@ -243,6 +245,7 @@ def labels_section(found: Mapping[str, Any]) -> Section:
                 row['scratch']['mean'],
                 _range(row['scratch']),
                 points(row['difference']),
+                '; '.join(runs_of(row[key]) for key in names),
             ]
             for row in rows
         ],
@@ -251,7 +254,7 @@ def labels_section(found: Mapping[str, Any]) -> Section:
     )
     told = (
         f'The same classifier, fine-tuned for {found["updates"]} updates from the checkpoint and from a random start, '
-        f'{len(found["seeds"])} seeds each; bands span the seeds.'
+        f'seeds {", ".join(map(str, found["seeds"]))}; bands span the seeds. The recipe was tuned for neither side.'
     )
     made = f'{found["protocol"]}. Checkpoint: {found["checkpoint"]}; made by: {found["command"]}'
     return Section(
@@ -270,12 +273,11 @@ def robustness_section(found: Mapping[str, Any]) -> Section:
     ]
     for data, sides in found['data'].items():
         kinds = [name for name in sides['encoder'] if name != 'clean']
-        blocks += [
-            Part(f'{data}, linear SVM', [_damage(sides, kinds, 'svm')]),
-            Part(f'{data}, 1-NN', [_damage(sides, kinds, 'knn')], folded=True),
-            Part('The same as a table', [_damage_table(sides, kinds)], folded=True),
-            Text(found['protocols'].get(data, ''), note=True),
-        ]
+        blocks.append(Part(f'{data}, linear SVM', [_damage(sides, kinds, 'svm')], folded=data.endswith(_BOTH)))
+        blocks.append(Part(f'{data}, 1-NN', [_damage(sides, kinds, 'knn')], folded=True))
+        blocks.append(Part(f'{data} as a table', [_damage_table(sides, kinds)], folded=True))
+    lines = [f'{data}: {line}' for data, line in found['protocols'].items()]
+    blocks.append(Text('\n\n'.join(lines), note=True))
     blocks.append(Text(f'Checkpoint: {found["checkpoint"]}; made by: {found["command"]}', note=True))
     return Section('Damaged shapes', blocks)
 

@@ -75,6 +75,12 @@ def look_at(args: argparse.Namespace, config: str, checkpoint: Path) -> shown.Lo
     return shown.Look(config, checkpoint, sources, device=args.device)
 
 
+def machine(found: dict[str, Any]) -> dict[str, str]:
+    """Machine and versions; where mmpt lies on it is nobody's business."""
+    environment = found['environment']
+    return {**environment, 'mmpt': environment['mmpt'].partition(' ')[0]}
+
+
 def facts(evidence: dict[str, Any] | None) -> dict[str, str]:
     """What ran on what, in a few lines."""
     if evidence is None:
@@ -85,7 +91,7 @@ def facts(evidence: dict[str, Any] | None) -> dict[str, str]:
         'budget': f'{evidence["minutes"]:g} minutes a run, seeds {seeds}, {len(evidence["rows"])} rows',
         'device': f'{evidence["device"]}, threads of a run: {evidence["threads"]}, runs at a time: {evidence["jobs"]}',
     }
-    environment = evidence['environment']
+    environment = machine(evidence)
     gpus = [value for name, value in environment.items() if name.startswith('gpu') and value != 'none']
     told['machine'] = '; '.join([environment['cpu'], *gpus])
     told['versions'] = ', '.join(f'{name} {environment[name]}' for name in _VERSIONS)
@@ -104,9 +110,14 @@ def commands(files: dict[str, dict[str, Any] | None], own: str) -> Section:
         for row in evidence['rows']:
             typed += [f'# {row["title"]}, seed {entry["seed"]}\n{entry["command"]}' for entry in row['runs']]
         blocks.append(Code('\n\n'.join(typed), f'The {len(typed)} trainings'))
+    labels = files['label_efficiency']
+    if labels is not None:
+        entries = [entry for row in labels['rows'] for side in ('pretrained', 'scratch') for entry in row[side]['runs']]
+        typed = [f'# {entry["folder"]}\n{entry["command"]}' for entry in entries]
+        blocks.append(Code('\n\n'.join(typed), f'The {len(typed)} trainings with fewer labels'))
     for name, found in files.items():
         if found is not None:
-            versions = '\n'.join(f'{what:18} {value}' for what, value in found['environment'].items())
+            versions = '\n'.join(f'{what:18} {value}' for what, value in machine(found).items())
             blocks.append(Code(versions, f'Machine and versions of {name}.json'))
     return Section('Commands and versions', blocks)
 
