@@ -126,7 +126,7 @@ def test_the_command_writes_json_and_says_what_is_wrong(tool, data, monkeypatch,
     with pytest.raises(ConfigError, match='24 points per shape, fewer than the 25'):
         tool.measure(_args(data, num_points=25))
     np.savez(data / 'other.npz', points=np.zeros(3))
-    with pytest.raises(ConfigError, match='lacks labels_test'):
+    with pytest.raises(ConfigError, match='lacks labels_train'):
         tool.measure(_args(data, data=str(data / 'other.npz')))
     (data / 'bare.py').write_text('model = dict()\n')
     with pytest.raises(ConfigError, match='no model.encoder'):

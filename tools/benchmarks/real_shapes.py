@@ -41,19 +41,36 @@ def read_shapes(path: str, up_axis: str, num_points: int) -> dict[str, Any]:
         dict: ``train`` and ``test`` as (points (N, num_points, 3) float32, labels (N,) int64), ``duplicates``
         ((N_test,) bool or None), ``classes`` (list[str]).
     """
+    parts = {part: read_part(path, part, up_axis, num_points) for part in ('train', 'test')}
     with np.load(path, allow_pickle=False) as file:
-        missing = {'points_train', 'points_test', 'labels_train', 'labels_test'} - set(file.files)
-        if missing:
-            raise ConfigError(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
-        parts = {}
-        for part in ('train', 'test'):
-            points = file[f'points_{part}']
-            if points.shape[1] < num_points:
-                raise ConfigError(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
-            parts[part] = (_to_frame(points[:, :num_points], up_axis), file[f'labels_{part}'].astype(np.int64))
         duplicates = file['dup_test'].astype(bool) if 'dup_test' in file.files else None
         classes = [str(name) for name in file['class_names']] if 'class_names' in file.files else []
     return {**parts, 'duplicates': duplicates, 'classes': classes}
+
+
+def read_part(path: str, part: str, up_axis: str, num_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """One part of :func:`read_shapes`, without a look at the other.
+
+    Args:
+        path (str): the npz.
+        part (str): ``train`` or ``test``.
+        up_axis (str): see there.
+        num_points (int): see there.
+
+    Returns:
+        tuple: points (N, num_points, 3) float32, labels (N,) int64.
+
+    Raises:
+        ConfigError: arrays are missing, or there are too few points.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        missing = {f'points_{part}', f'labels_{part}'} - set(file.files)
+        if missing:
+            raise ConfigError(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
+        points, labels = file[f'points_{part}'], file[f'labels_{part}'].astype(np.int64)
+    if points.shape[1] < num_points:
+        raise ConfigError(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
+    return _to_frame(points[:, :num_points], up_axis), labels
 
 
 def _to_frame(points: np.ndarray, up_axis: str) -> np.ndarray:

@@ -1,0 +1,87 @@
+"""Recipes are chosen on training shapes alone, each predicted by classifiers that have not seen it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmpt.evaluation import protocol_named
+from mmpt.evaluation.protocols import probe
+from mmpt.registry import ENCODERS
+from mmpt.structures import Tokens
+from mmpt.utils.errors import ConfigError
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tools' / 'benchmarks'))
+import choose_recipe  # noqa: E402
+
+
+@ENCODERS.register_module(force=True)
+class RecipeToyEncoder(torch.nn.Module):
+    """The extents of a cloud through a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 4)
+        self.cfg = {'type': 'RecipeToyEncoder'}
+
+    def forward(self, points):
+        return Tokens(self.layer(points.abs()), points, {})
+
+
+def _shapes(count, generator):
+    labels = np.arange(count) % 3
+    points = generator.normal(size=(count, 16, 3)) * (1 + 2 * np.eye(3)[labels])[:, None]
+    return points.astype(np.float16), labels.astype(np.uint8)
+
+
+@pytest.fixture
+def data(tmp_path):
+    points, labels = _shapes(60, np.random.default_rng(0))
+    # No test part at all: a tool that opened it would say so.
+    np.savez(tmp_path / 'shapes.npz', points_train=points, labels_train=labels)
+    return tmp_path / 'shapes.npz'
+
+
+def test_every_shape_is_predicted_by_classifiers_that_have_not_seen_it():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(45, 6)).astype(np.float32)
+    labels = np.arange(45) % 3
+    protocol = protocol_named('cv')
+    right = choose_recipe.out_of_fold(features, labels, protocol, 5)
+    # A shape that sees itself has itself as its nearest neighbour; of noise, a third is right by chance.
+    assert probe(features, labels, features, labels, protocol).knn == 1.0
+    assert 0.1 < right['knn'].mean() < 0.6
+    # The label of one shape changes nothing but whether that shape, and those fitted on it, are right.
+    changed = labels.copy()
+    changed[0] = 1
+    assert right['knn'].shape == right['svm'].shape == (45,)
+    assert not np.array_equal(choose_recipe.out_of_fold(features, changed, protocol, 5)['knn'], right['knn'])
+
+
+def test_the_command_compares_with_the_first_checkpoint(data, tmp_path, monkeypatch, capsys):
+    def load(name):
+        torch.manual_seed(int(Path(name).stem))
+        return RecipeToyEncoder()
+
+    monkeypatch.setattr(choose_recipe, 'load_encoder', load)
+    out = tmp_path / 'out.json'
+    arguments = ['--data', str(data), '--checkpoints', '1.pth', '2.pth', '--num-points', '16', '--json', str(out)]
+    choose_recipe.main(arguments)
+    rows = json.loads(out.read_text())['rows']
+    assert [row['encoder'] for row in rows] == ['1.pth', '2.pth', 'untrained, seed 0, raw']
+    for metric in ('knn', 'svm'):
+        first = rows[0][metric]
+        assert first['minus_first'] == {'mean': 0.0, 'low': 0.0, 'high': 0.0}
+        for row in rows[1:]:
+            gain = row[metric]['minus_first']
+            assert gain['mean'] == pytest.approx(row[metric]['accuracy'] - first['accuracy'])
+            assert gain['low'] <= gain['mean'] <= gain['high']
+    assert '| 2.pth |' in capsys.readouterr().out
+
+
+def test_a_class_with_fewer_shapes_than_folds_is_one_sentence(data):
+    with pytest.raises(ConfigError, match=r'--folds 30 needs .* one class has 20'):
+        choose_recipe.out_of_fold(np.zeros((60, 2), np.float32), np.arange(60) % 3, protocol_named('cv'), 30)
