@@ -22,7 +22,11 @@ train_pipeline = [
     dict(type='PackInputs', image_views=1, image_size=64),
 ]
 train_dataloader = dict(dataset=dict(size=20000, pipeline=train_pipeline))
-model = dict(views=dict(other=dict(source='points_view2', mask='own')))
+model = dict(
+    views=dict(other=dict(source='points_view2', mask='own')),
+    # Below 1 the tokens are hardly learned beside the points, with which they share the decoder.
+    balancer=dict(weights=dict(tlr=1.0)),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=200),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=200, end=max_iters, eta_min=1e-5),
