@@ -2,8 +2,8 @@
 # contrast between two clouds drawn, shaken and stretched independently, half of the patches of each.
 #
 # How it was chosen, and what did not help: docs/evidence.md.
-# Hardware and time: 2 CPU cores with AVX-512; see docs/evidence.md. The 20,000 shapes are made once before.
-# Figure to expect: the table of docs/evidence.md.
+# Hardware and time: 2 CPU cores with AVX-512, about half an hour, not run to the end yet. The shapes are made before.
+# Figure to expect: not measured yet; after 3 minutes the table of docs/evidence.md.
 # First: python tools/train.py configs/mmpt/quickstart_tokenizer.py
 #
 #   python tools/train.py configs/mmpt/laptop_pretrain.py
