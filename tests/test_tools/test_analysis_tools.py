@@ -138,7 +138,7 @@ def test_tsne_shows_every_shape_once(call, features, tmp_path):
     )
     assert code == 0, printed
     page = (tmp_path / 'tsne.html').read_text()
-    assert page.count('<path') == 15 and page.count('<title>long: test/') == 5 and 'http' not in page
+    assert page.count('<path') == 15 and page.count('<title>long: test/') == 5 and '://' not in page
     assert (tmp_path / 'tsne.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -4,8 +4,8 @@
     python tools/benchmarks/family.py --methods point_mae "mmpt_ablation/*" my/own_config.py --minutes 5
     python tools/benchmarks/family.py --smoke              everything, too short to learn anything
 
-A method is its laptop config (configs/<method>/laptop_*.py, configs/mmpt/quickstart_pretrain.py), a pattern over
-configs, or a file. Its seconds per update are measured in a short run of its own (the median), its updates set to what
+A method is its laptop config (configs/<method>/laptop_synthetic.py, configs/mmpt/quickstart_pretrain.py), a pattern
+over configs, or a file. Its seconds per update are measured in a short run of its own (the median), its updates set to what
 fits the budget, and warm-up and decay of the learning rate stretched to them. Tokenizers that methods read are trained
 first; their time is listed apart and counts for no method. Run again after an interruption, it goes on where it
 stopped.
@@ -64,7 +64,7 @@ def find_methods(patterns: list[str]) -> list[Path]:
         patterns (list[str]): methods, patterns over the names of configs, or files.
     """
     names = [name for name in list_models() if 'tokenizer' not in name]
-    laptop = [_FIRST, *(name for name in names if name.rpartition('/')[2].startswith('laptop_'))]
+    laptop = [_FIRST, *(name for name in names if name.endswith('/laptop_synthetic'))]
     found: list[Path] = []
     for pattern in patterns or ['*']:
         if pattern.endswith('.py'):
