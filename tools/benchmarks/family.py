@@ -5,10 +5,10 @@
     python tools/benchmarks/family.py --smoke              everything, too short to learn anything
 
 A method is its laptop config (configs/<method>/laptop_synthetic.py, configs/mmpt/quickstart_pretrain.py), a pattern
-over configs, or a file. Its seconds per update are measured in a short run of its own (the median), its updates set to what
-fits the budget, and warm-up and decay of the learning rate stretched to them. Tokenizers that methods read are trained
-first; their time is listed apart and counts for no method. Run again after an interruption, it goes on where it
-stopped.
+over configs, or a file. Its seconds per update are measured in a short run of its own (the median), its updates set to
+what fits the budget, and warm-up and decay of the learning rate stretched to them. Tokenizers that methods read are
+trained first; their time is listed apart and counts for no method. Run again after an interruption, it goes on where
+it stopped.
 """
 
 from __future__ import annotations
