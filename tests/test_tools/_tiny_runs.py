@@ -30,6 +30,18 @@ val_dataloader = dict(
     )
 )
 """
+TINY_ENCODER = {
+    'type': 'PointTransformer',
+    'num_groups': 8,
+    'group_size': 8,
+    'dim': 16,
+    'depth': 1,
+    'num_heads': 2,
+    'drop_path': 0.0,
+    'cls_token': False,
+    'patch_widths': [8, 16, 16],
+    'init': 'default',
+}
 ENCODER = 'dict(num_groups=8, group_size=8, dim=16, depth=1, num_heads=2, patch_widths=(8, 16, 16))'
 POINT_MAE = """
 _base_ = '{root}/configs/point_mae/laptop_synthetic.py'

@@ -11,23 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _tiny_runs import TINY_ENCODER
 
 from mmpt.registry import ENCODERS
 from mmpt.utils.errors import CheckpointError, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODER = {
-    'type': 'PointTransformer',
-    'num_groups': 8,
-    'group_size': 8,
-    'dim': 16,
-    'depth': 1,
-    'num_heads': 2,
-    'drop_path': 0.0,
-    'cls_token': False,
-    'patch_widths': [8, 16, 16],
-    'init': 'default',
-}
 
 
 @pytest.fixture(scope='module')
@@ -44,9 +33,9 @@ def tool():
 def place(tmp_path, tool, monkeypatch):
     """A checkpoint, and generated shapes that are three clouds stretched along another axis each."""
     torch.manual_seed(0)
-    encoder = ENCODERS.build(dict(ENCODER))
+    encoder = ENCODERS.build(dict(TINY_ENCODER))
     state = {f'encoder.{key}': value for key, value in encoder.state_dict().items()}
-    torch.save({'meta': {'encoder_cfg': ENCODER}, 'state_dict': state}, tmp_path / 'pretrain.pth')
+    torch.save({'meta': {'encoder_cfg': TINY_ENCODER}, 'state_dict': state}, tmp_path / 'pretrain.pth')
     rng = np.random.default_rng(0)
 
     def part(count):
@@ -242,7 +231,7 @@ def test_a_training_starts_from_either_encoder(tool, place, monkeypatch):
     assert files[0] == f'model.checkpoint={place / "pretrain.pth"}'
     control = load_encoder(files[1].partition('=')[2])
     torch.manual_seed(3)
-    fresh = ENCODERS.build(dict(ENCODER))
+    fresh = ENCODERS.build(dict(TINY_ENCODER))
     assert torch.equal(control.norm.weight, fresh.norm.weight)
     assert torch.equal(control.patch_embed.linear1.weight, fresh.patch_embed.linear1.weight)
     # Its batch statistics are those of the shapes.

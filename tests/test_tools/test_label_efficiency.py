@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _tiny_runs import TINY_ENCODER
 
 from mmpt.apis import load_encoder
 from mmpt.evaluation import paired_bootstrap
@@ -16,17 +17,6 @@ from mmpt.utils.config import parse_options
 from mmpt.utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODER = {
-    'type': 'PointTransformer',
-    'num_groups': 8,
-    'group_size': 8,
-    'dim': 16,
-    'depth': 1,
-    'num_heads': 2,
-    'cls_token': False,
-    'patch_widths': [8, 16, 16],
-    'init': 'default',
-}
 CONFIG = """
 _base_ = '{root}/configs/classification/finetune_synthetic.py'
 _data = dict(num_points=64, cache_dir='{folder}/shapes')
@@ -49,9 +39,9 @@ def tool():
 def place(tmp_path):
     """A checkpoint, and a config of small shapes."""
     torch.manual_seed(7)
-    encoder = ENCODERS.build(dict(ENCODER))
+    encoder = ENCODERS.build(dict(TINY_ENCODER))
     state = {f'encoder.{key}': value for key, value in encoder.state_dict().items()}
-    torch.save({'meta': {'encoder_cfg': ENCODER}, 'state_dict': state}, tmp_path / 'pretrain.pth')
+    torch.save({'meta': {'encoder_cfg': TINY_ENCODER}, 'state_dict': state}, tmp_path / 'pretrain.pth')
     (tmp_path / 'config.py').write_text(CONFIG.format(root=ROOT, folder=tmp_path))
     return tmp_path
 
@@ -83,7 +73,7 @@ def test_both_sides_differ_in_the_weights_alone(tool, place):
     files = [options_of(ours)['model.checkpoint'], options_of(theirs)['model.checkpoint']]
     files.append(options_of(bench.command(tool.Run('scratch', 0.05, 0)))['model.checkpoint'])
     encoders = [load_encoder(file) for file in files]
-    assert encoders[0].cfg == encoders[1].cfg == ENCODER
+    assert encoders[0].cfg == encoders[1].cfg == TINY_ENCODER
     weights = [torch.cat([p.flatten() for p in encoder.blocks.parameters()]) for encoder in encoders]
     assert not any(torch.equal(weights[i], weights[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
     # As many updates whatever the share, and a val loop behind the last one only.

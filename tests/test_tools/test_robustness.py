@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _tiny_runs import TINY_ENCODER
 
 from mmpt.apis import load_encoder
 from mmpt.evaluation import CORRUPTIONS, compare_with_controls, corrupt, protocol_named, score_encoder
@@ -14,17 +15,6 @@ from mmpt.registry import ENCODERS
 from mmpt.utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-ENCODER = {
-    'type': 'PointTransformer',
-    'num_groups': 8,
-    'group_size': 8,
-    'dim': 16,
-    'depth': 1,
-    'num_heads': 2,
-    'cls_token': False,
-    'patch_widths': [8, 16, 16],
-    'init': 'default',
-}
 
 
 @pytest.fixture(scope='module')
@@ -40,9 +30,9 @@ def place(tmp_path_factory):
     """A checkpoint, and shapes that are clouds stretched along another axis each: generated ones, and an npz."""
     folder = tmp_path_factory.mktemp('robustness')
     torch.manual_seed(0)
-    encoder = ENCODERS.build(dict(ENCODER))
+    encoder = ENCODERS.build(dict(TINY_ENCODER))
     state = {f'encoder.{key}': value for key, value in encoder.state_dict().items()}
-    torch.save({'meta': {'encoder_cfg': ENCODER}, 'state_dict': state}, folder / 'pretrain.pth')
+    torch.save({'meta': {'encoder_cfg': TINY_ENCODER}, 'state_dict': state}, folder / 'pretrain.pth')
     rng = np.random.default_rng(0)
     arrays = {}
     for part, count in (('train', 30), ('test', 24)):
@@ -95,7 +85,7 @@ def test_every_figure_is_what_the_plain_way_gives(run, tool, place, tmp_path, mo
         ('noise', corrupt(shapes['test'][0], 'noise', 3)),
     ):
         hand = compare_with_controls(
-            None, lambda: ENCODERS.build(dict(ENCODER)), shapes['train'], (test, shapes['test'][1]), protocol
+            None, lambda: ENCODERS.build(dict(TINY_ENCODER)), shapes['train'], (test, shapes['test'][1]), protocol
         )
         row = result['data']['real']['control'][what]
         row = row if what == 'clean' else row[2]
