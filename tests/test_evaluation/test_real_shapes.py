@@ -126,8 +126,12 @@ def test_the_command_writes_json_and_says_what_is_wrong(tool, data, monkeypatch,
     with pytest.raises(ConfigError, match='24 points per shape, fewer than the 25'):
         tool.measure(_args(data, num_points=25))
     np.savez(data / 'other.npz', points=np.zeros(3))
-    with pytest.raises(ConfigError, match='lacks labels_train'):
+    with pytest.raises(ValueError, match="no 'points_train' among points"):
         tool.measure(_args(data, data=str(data / 'other.npz')))
+    whole = (data / 'shapes.npz').read_bytes()
+    (data / 'cut.npz').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match='cut.npz: .*damaged archive'):
+        tool.measure(_args(data, data=str(data / 'cut.npz')))
     (data / 'bare.py').write_text('model = dict()\n')
     with pytest.raises(ConfigError, match='no model.encoder'):
         tool.measure(_args(data, config=str(data / 'bare.py')))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mmpt.datasets.reading import read_npz
 from mmpt.evaluation import load_features
 from mmpt.evaluation.protocols import probe
 from mmpt.utils.errors import ConfigError, run
@@ -57,8 +58,7 @@ def _fields(path: str) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise ConfigError(f'{path} holds no JSON object with labels and predictions, or a confusion.')
         return found
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return read_npz(path)
 
 
 def _predict(path: str, classifier: str) -> tuple[np.ndarray, np.ndarray]:

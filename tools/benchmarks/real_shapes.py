@@ -21,6 +21,7 @@ import numpy as np
 from torch import nn
 
 from mmpt.apis import load_encoder
+from mmpt.datasets.reading import read_npz
 from mmpt.evaluation import compare_with_controls, comparison_table, protocol_named
 from mmpt.registry import ENCODERS
 from mmpt.utils.config import load_config
@@ -42,10 +43,9 @@ def read_shapes(path: str, up_axis: str, num_points: int) -> dict[str, Any]:
         ((N_test,) bool or None), ``classes`` (list[str]).
     """
     parts = {part: read_part(path, part, up_axis, num_points) for part in ('train', 'test')}
-    with np.load(path, allow_pickle=False) as file:
-        duplicates = file['dup_test'].astype(bool) if 'dup_test' in file.files else None
-        classes = [str(name) for name in file['class_names']] if 'class_names' in file.files else []
-    return {**parts, 'duplicates': duplicates, 'classes': classes}
+    more = read_npz(path, (), optional=('dup_test', 'class_names'))
+    duplicates = more['dup_test'].astype(bool) if 'dup_test' in more else None
+    return {**parts, 'duplicates': duplicates, 'classes': [str(name) for name in more.get('class_names', ())]}
 
 
 def read_part(path: str, part: str, up_axis: str, num_points: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,16 +61,13 @@ def read_part(path: str, part: str, up_axis: str, num_points: int) -> tuple[np.n
         tuple: points (N, num_points, 3) float32, labels (N,) int64.
 
     Raises:
-        ConfigError: arrays are missing, or there are too few points.
+        ValueError: it is no npz, is damaged, or lacks an array.
+        ConfigError: there are too few points.
     """
-    with np.load(path, allow_pickle=False) as file:
-        missing = {f'points_{part}', f'labels_{part}'} - set(file.files)
-        if missing:
-            raise ConfigError(f'{path} lacks {", ".join(sorted(missing))}: it is not a file of labelled shapes.')
-        points, labels = file[f'points_{part}'], file[f'labels_{part}'].astype(np.int64)
+    points, labels = read_npz(path, (f'points_{part}', f'labels_{part}')).values()
     if points.shape[1] < num_points:
         raise ConfigError(f'{path} has {points.shape[1]} points per shape, fewer than the {num_points} asked.')
-    return _to_frame(points[:, :num_points], up_axis), labels
+    return _to_frame(points[:, :num_points], up_axis), labels.astype(np.int64)
 
 
 def _to_frame(points: np.ndarray, up_axis: str) -> np.ndarray:
