@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,27 @@ SMOKE_DATA = [
     'val_dataloader.dataset.datasets.0.size=216',
     'val_dataloader.dataset.datasets.1.size=108',
 ]
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a tool that scores on files of labelled shapes."""
+    parser.add_argument('--data', nargs='+', type=Path, default=[], help='npz of labelled shapes (docs/data.md)')
+    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
+    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
+
+
+def check_data(parser: argparse.ArgumentParser, paths: Sequence[Path]) -> list[Path]:
+    """What ``--data`` names, as absolute paths; ends the tool with a sentence where a file is not there.
+
+    Their stems are the names of the sets in all tables, so that no two may be alike.
+    """
+    for path in paths:
+        if not path.is_file():
+            parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        parser.error(f'--data names its sets by their files, and two of {", ".join(names)} are the same.')
+    return [path.resolve() for path in paths]
 
 
 def config_digest(cfg: Any) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mmpt.evaluation.protocols import Spread
 
 from .scalars import Curve, select
-from .style import AXIS_GREY, SERIES_COLORS, new_figure, save_figure
+from .style import AXIS_GREY, SERIES_COLORS, new_figure, quiet_axes, save_figure
 
 __all__ = ['CURVE_PANELS', 'save_curves', 'save_run_curves', 'save_scores']
 
@@ -61,7 +60,7 @@ def _save_panels(path: str | os.PathLike[str], panels: Sequence[tuple[str, Mappi
         if _spans_decades(chosen):
             axis.set_yscale('log')
             axis.yaxis.set_major_formatter('{x:g}')
-        _finish(axis, title)
+        quiet_axes(axis, title)
         axis.set_xlabel('iteration', fontsize=9, color=AXIS_GREY)
         axis.legend(fontsize=8, frameon=False, labelcolor=AXIS_GREY)
     figure.tight_layout()
@@ -110,7 +109,7 @@ def save_scores(
     axis.set_xticks(list(places), names)
     axis.set_ylim(0, 1.15)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    _finish(axis, 'accuracy on the test part')
+    quiet_axes(axis, 'accuracy on the test part')
     axis.legend(fontsize=8, frameon=False, labelcolor=AXIS_GREY, loc='upper center', ncols=2)
     figure.tight_layout()
     save_figure(path, figure)
@@ -124,16 +123,3 @@ def _spans_decades(curves: Mapping[str, Curve]) -> bool:
 
 def _colors(count: int) -> Sequence[str]:
     return [SERIES_COLORS[i % len(SERIES_COLORS)] for i in range(count)]
-
-
-def _finish(axis: Any, title: str) -> None:
-    """Quiet axes: two spines, a faint grid, one grey that both light and dark pages carry."""
-    axis.set_title(title, fontsize=11, color=AXIS_GREY, fontweight='bold', loc='left')
-    axis.tick_params(which='both', colors=AXIS_GREY, labelsize=8)
-    axis.grid(axis='y', color=AXIS_GREY, alpha=0.25, linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.patch.set_alpha(0)
-    for side in ('top', 'right'):
-        axis.spines[side].set_visible(False)
-    for side in ('left', 'bottom'):
-        axis.spines[side].set_color(AXIS_GREY)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import StratifiedKFold
 
 from mmpt.evaluation import protocol_named
 from mmpt.evaluation.protocols import probe
@@ -46,19 +47,20 @@ def data(tmp_path):
 
 
 def test_every_shape_is_predicted_by_classifiers_that_have_not_seen_it():
-    generator = np.random.default_rng(0)
-    features = generator.normal(size=(45, 6)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(45, 6)).astype(np.float32)
     labels = np.arange(45) % 3
     protocol = protocol_named('cv')
     right = choose_recipe.out_of_fold(features, labels, protocol, 5)
-    # A shape that sees itself has itself as its nearest neighbour; of noise, a third is right by chance.
-    assert probe(features, labels, features, labels, protocol).knn == 1.0
-    assert 0.1 < right['knn'].mean() < 0.6
-    # The label of one shape changes nothing but whether that shape, and those fitted on it, are right.
-    changed = labels.copy()
-    changed[0] = 1
-    assert right['knn'].shape == right['svm'].shape == (45,)
-    assert not np.array_equal(choose_recipe.out_of_fold(features, changed, protocol, 5)['knn'], right['knn'])
+    expected = np.zeros(45, bool)
+    for fitted, held_out in StratifiedKFold(5, shuffle=True, random_state=0).split(features, labels):
+        deviation = features[fitted].std(0)
+        for shape in held_out:
+            distances = [(((features[other] - features[shape]) / deviation) ** 2).sum() for other in fitted]
+            expected[shape] = labels[fitted[int(np.argmin(distances))]] == labels[shape]
+    assert np.array_equal(right['knn'], expected)
+    # A shape that sees itself is its own nearest neighbour.
+    assert probe(features, labels, features, labels, protocol).knn == 1.0 and expected.mean() < 0.6
+    assert right['svm'].shape == (45,) and right['svm'].mean() < 0.6
 
 
 def test_the_command_compares_with_the_first_checkpoint(data, tmp_path, monkeypatch, capsys):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
 import real_shapes  # noqa: E402
-from _scoring import SMOKE_DATA, val_shapes  # noqa: E402
+from _scoring import SMOKE_DATA, add_data_options, val_shapes  # noqa: E402
 from mmengine.registry import DefaultScope  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -141,9 +141,7 @@ def _of_set(values: dict[str, float], one: str, name: str) -> dict[str, float]:
 
 def add_score_options(parser: argparse.ArgumentParser) -> None:
     """What evidence.py hands on."""
-    parser.add_argument('--data', nargs='+', type=Path, default=[], help='npz of labelled shapes (docs/data.md)')
-    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
-    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
+    add_data_options(parser)
     parser.add_argument('--smoke', action='store_true', help='12 updates a run, on few shapes')
     parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
 

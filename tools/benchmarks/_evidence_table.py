@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpt.evaluation import Interval
-from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, save_figure
+from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, quiet_axes, save_figure
 
 __all__ = ['markdown', 'save_plots', 'text_table']
 
@@ -127,7 +127,6 @@ def save_plots(result: Mapping[str, Any], folder: Path) -> dict[str, str]:
         figure = new_figure(9.6, 1.5 + 0.36 * len(result['rows']))
         for place, (axis, metric) in enumerate(zip(figure.subplots(1, len(_NAMES)), _NAMES)):
             _draw(axis, result, data, metric)
-            axis.set_title(_NAMES[metric], fontsize=11, color=AXIS_GREY, fontweight='bold', loc='left')
             if place:
                 axis.set_yticklabels([])
         handles, labels = axis.get_legend_handles_labels()
@@ -160,11 +159,4 @@ def _draw(axis: Any, result: Mapping[str, Any], data: str, metric: str) -> None:
         axis.plot(found['mean'], place, 'D', color=color, markersize=6, label='mean' if first else None)
     axis.set_yticks(range(len(rows)), [row['title'] for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.tick_params(colors=AXIS_GREY, labelsize=9)
-    axis.grid(axis='x', color=AXIS_GREY, alpha=0.25, linewidth=0.6)
-    axis.set_axisbelow(True)
-    axis.patch.set_alpha(0)
-    for side in ('top', 'right'):
-        axis.spines[side].set_visible(False)
-    for side in ('left', 'bottom'):
-        axis.spines[side].set_color(AXIS_GREY)
+    quiet_axes(axis, _NAMES[metric], grid='x', size=9)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, save_figure
+from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, quiet_axes, save_figure
 
 __all__ = ['SIDES', 'draw_curves', 'markdown']
 
@@ -76,13 +76,8 @@ def draw_curves(path: Path, result: Mapping[str, Any]) -> None:
     axis.set_xticks(shares, [f'{share:g} %' for share in shares])
     axis.minorticks_off()
     axis.set_xlabel('share of the labels', fontsize=9, color=AXIS_GREY)
-    axis.set_title('accuracy on the test part', fontsize=11, color=AXIS_GREY, fontweight='bold', loc='left')
+    quiet_axes(axis, 'accuracy on the test part')
     axis.set_ylim(0, 1)
-    axis.tick_params(colors=AXIS_GREY, labelsize=8)
-    axis.grid(axis='y', color=AXIS_GREY, alpha=0.25, linewidth=0.6)
-    axis.patch.set_alpha(0)
-    for side, spine in axis.spines.items():
-        spine.set(visible=side in ('left', 'bottom'), color=AXIS_GREY)
     axis.legend(fontsize=9, frameon=False, labelcolor=AXIS_GREY, loc='lower right')
     figure.tight_layout()
     save_figure(path, figure)

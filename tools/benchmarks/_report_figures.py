@@ -310,7 +310,7 @@ def missing(name: str, folder: Path, checkpoint: Path | None) -> Text:
     return Text(f'There is no {name}.json in {folder} yet; this makes it: {made_by}', note=True)
 
 
-def limits(evidence: Mapping[str, Any] | None, real: Sequence[str]) -> list[Block]:
+def limits(evidence: Mapping[str, Any] | None) -> list[Block]:
     """What the figures do not show, of this run as it was."""
     told = [
         'Pre-training saw generated shapes and their rendered pictures only. A gain on generated classes says that the '
@@ -322,12 +322,8 @@ def limits(evidence: Mapping[str, Any] | None, real: Sequence[str]) -> list[Bloc
         'Views, maps and found neighbours are examples. They are picked evenly over the classes, not by how they look, '
         'and prove nothing that the tables do not.',
     ]
-    if any('vox' in name for name in real):
-        told.insert(
-            1,
-            'Shapes of voxel files have lost all detail below their grid, so some classes coincide; test shapes that '
-            'also occur in the training part are counted unless a table says "without duplicates".',
-        )
+    if evidence is not None and any(name.endswith(_BOTH) for name in evidence['control']):
+        told.append(f'Test shapes that also occur in the training part are counted unless a table says "{_BOTH}".')
     if evidence is not None:
         count = len(evidence['seeds'])
         told.insert(

@@ -21,6 +21,7 @@ from mmpt.evaluation import (
     RetrievalProtocol,
     calibrate_batchnorm,
     extract_features,
+    untrained_encoder,
 )
 from mmpt.evaluation.corruptions import occlude, to_unit_sphere
 from mmpt.evaluation.protocols.features import standardize_parts
@@ -131,9 +132,7 @@ class Look:
         return self._encoded[name, trained]
 
     def _control(self, shapes: Shapes) -> torch.nn.Module:
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            encoder = ENCODERS.build(copy.deepcopy(self.model.encoder_cfg)).eval()
+        encoder = untrained_encoder(lambda: ENCODERS.build(copy.deepcopy(self.model.encoder_cfg)), self.seed)
         calibrate_batchnorm(encoder, shapes.train[0], device=self.device)
         return encoder
 
@@ -192,7 +191,8 @@ def neighbours_section(look: Look, count: int, hits: int = 5) -> Section:
     header = ['shapes', 'half, pre-trained', 'whole, pre-trained', 'half, untrained', 'whole, untrained']
     told = 'Share of all test shapes whose nearest whole training shape is of their class'
     blocks.insert(1, Table(header, table, told))
-    blocks.append(Text(f'{_protocol(look)}; planes and untrained encoder of seed {look.seed}.', note=True))
+    told = f'{_protocol(look)}; planes and untrained encoder (calibrated batch statistics) of seed {look.seed}.'
+    blocks.append(Text(told, note=True))
     return Section('Partial views', blocks)
 
 

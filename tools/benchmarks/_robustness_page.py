@@ -13,7 +13,7 @@ import torch
 from mmpt.evaluation import CORRUPTIONS, corrupt
 from mmpt.ops import rasterize
 from mmpt.visualization import SheetItem, save_sheet
-from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, save_figure
+from mmpt.visualization.style import AXIS_GREY, SERIES_COLORS, new_figure, quiet_axes, save_figure
 
 __all__ = ['draw_corruptions', 'draw_curves', 'markdown', 'slug']
 
@@ -113,22 +113,13 @@ def draw_curves(path: Path, name: str, part: Mapping[str, Any]) -> None:
             axis.set_xticks(list(steps), ['clean', *(f'{row["value"]:g}' for row in ours[1:])])
             axis.set_xlabel(about.unit, fontsize=7, color=AXIS_GREY)
         for axis, kind in zip(line, titles):
-            _finish(axis, kind)
+            quiet_axes(axis, kind, size=6, title_size=9)
+            axis.set_ylim(0, 1)
         line[0].set_ylabel(f'accuracy, {title}', fontsize=8, color=AXIS_GREY)
     axes[0][0].legend(fontsize=7, frameon=False, labelcolor=AXIS_GREY, loc='lower left')
     figure.suptitle(name, fontsize=11, color=AXIS_GREY, fontweight='bold')
     figure.tight_layout()
     save_figure(path, figure)
-
-
-def _finish(axis: Any, title: str) -> None:
-    axis.set_title(title, fontsize=9, color=AXIS_GREY, fontweight='bold', loc='left')
-    axis.set_ylim(0, 1)
-    axis.tick_params(colors=AXIS_GREY, labelsize=6)
-    axis.grid(axis='y', color=AXIS_GREY, alpha=0.25, linewidth=0.6)
-    axis.patch.set_alpha(0)
-    for side, spine in axis.spines.items():
-        spine.set(visible=side in ('left', 'bottom'), color=AXIS_GREY)
 
 
 def draw_corruptions(path: Path, shapes: Mapping[str, np.ndarray]) -> None:

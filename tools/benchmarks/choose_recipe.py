@@ -26,8 +26,9 @@ from sklearn.model_selection import StratifiedKFold
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
+from _scoring import check_data  # noqa: E402
 from real_shapes import read_part  # noqa: E402
 
 from mmpt.apis import load_encoder  # noqa: E402
@@ -77,7 +78,7 @@ def out_of_fold(
 
 def measure(encoder: nn.Module, args: argparse.Namespace, protocol: Protocol) -> dict[str, NDArray[np.bool_]]:
     """:func:`out_of_fold` of an encoder."""
-    points, labels = read_part(args.data, 'train', args.up_axis, args.num_points)
+    points, labels = read_part(str(args.data), 'train', args.up_axis, args.num_points)
     features = extract_features(encoder, points, args.batch_size, args.device, protocol.pooling)
     return out_of_fold(features, labels, protocol, args.folds)
 
@@ -113,7 +114,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--data', required=True, help='npz of labelled shapes (docs/data.md)')
+    parser.add_argument('--data', type=Path, required=True, help='npz of labelled shapes (docs/data.md)')
     parser.add_argument('--checkpoints', nargs='+', required=True, help='the first is compared with')
     parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of the file')
     parser.add_argument('--num-points', type=int, default=1024, help='points of each shape')
@@ -127,8 +128,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args.command = shlex.join(
         ['python', 'tools/benchmarks/choose_recipe.py', *(sys.argv[1:] if argv is None else argv)]
     )
-    if not Path(args.data).is_file():
-        parser.error(f'--data {args.data} is not there; it is an npz of labelled shapes (docs/data.md).')
+    (args.data,) = check_data(parser, [args.data])
     if len(set(args.checkpoints)) < len(args.checkpoints):
         parser.error('--checkpoints names one of them twice.')
     return args
@@ -149,7 +149,7 @@ def main(argv: list[str] | None = None) -> None:
     control = untrained_encoder(lambda: ENCODERS.build(copy.deepcopy(build)), 0)
     right['untrained, seed 0, raw'] = measure(control, args, protocol)
     rows = rows_of(right)
-    print(f'{Path(args.data).name}, training part, {args.folds} folds; {protocol.describe()}\n{table(rows)}')
+    print(f'{args.data.name}, training part, {args.folds} folds; {protocol.describe()}\n{table(rows)}')
     if args.json:
         known = {'command': args.command, 'protocol': protocol.to_dict(), 'folds': args.folds, 'rows': rows}
         atomic_write(json.dumps(known, indent=1).encode(), args.json)

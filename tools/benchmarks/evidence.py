@@ -42,7 +42,7 @@ from _evidence_result import collect  # noqa: E402
 from _evidence_rows import ROWS, build, write_config  # noqa: E402
 from _evidence_score import add_score_options, missing, sets  # noqa: E402
 from _evidence_table import markdown, save_plots, text_table  # noqa: E402
-from _scoring import SMOKE_DATA, config_digest, last_checkpoint  # noqa: E402
+from _scoring import SMOKE_DATA, check_data, config_digest, last_checkpoint  # noqa: E402
 from _trainings import (  # noqa: E402
     NO_VAL,
     Job,
@@ -220,16 +220,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_score_options(parser)
     args = parser.parse_args(argv)
     args.command = shlex.join(['python', 'tools/benchmarks/evidence.py', *(sys.argv[1:] if argv is None else argv)])
-    args.work_dir, args.data = args.work_dir.resolve(), [path.resolve() for path in args.data]
+    args.work_dir, args.data = args.work_dir.resolve(), check_data(parser, args.data)
     args.rows, args.seeds = [row for row in ROWS if row in args.rows], sorted(set(args.seeds))
     args.jobs = args.jobs or (1 if score_device(args) == 'cuda' else cores())
     args.threads = args.threads or max(1, cores() // args.jobs)
-    for path in args.data:
-        if not path.is_file():
-            parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
-    names = [path.stem for path in args.data]
-    if len(set(names)) < len(names):
-        parser.error(f'--data names its sets by their files, and two of {", ".join(names)} are the same.')
     return args
 
 

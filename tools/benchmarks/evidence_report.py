@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
 import _report_figures as figures  # noqa: E402
 import _report_model as shown  # noqa: E402
+from _scoring import add_data_options, check_data  # noqa: E402
 from mmengine.registry import DefaultScope  # noqa: E402
 
 from mmpt.utils.collect_env import collect_env  # noqa: E402
@@ -154,7 +155,7 @@ def build(args: argparse.Namespace) -> None:
         parts.append(curves)
     elif evidence is not None:
         absent.append(Text(f'No curves: the runs of {args.folder} have left no log.', note=True))
-    limits: list[Any] = figures.limits(evidence, [path.stem for path in args.data])
+    limits: list[Any] = figures.limits(evidence)
     if absent:
         limits.append(Part('What is not on this page', absent))
     parts += [Section('What the figures do not show', limits), commands(files, args.command)]
@@ -169,9 +170,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, nargs='?', default=ROOT / 'work_dirs' / 'evidence')
-    parser.add_argument('--data', nargs='+', type=Path, default=[], help='npz of labelled shapes (docs/data.md)')
-    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
-    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
+    add_data_options(parser)
     parser.add_argument('--checkpoint', type=Path, help='that is shown; default: seed 0 of the row with all tasks')
     parser.add_argument('--config', help='of its pre-training; default: what evidence.json says')
     parser.add_argument('--pairs', default=_PAIRS, help='config whose val loop has pictures, for retrieval')
@@ -183,9 +182,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     given = sys.argv[1:] if argv is None else argv
     args.command = shlex.join(['python', 'tools/benchmarks/evidence_report.py', *given])
     args.out = args.out or args.folder / 'report.html'
-    for path in args.data:
-        if not path.is_file():
-            parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
+    args.data = check_data(parser, args.data)
     return args
 
 

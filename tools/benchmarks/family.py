@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
 import real_shapes  # noqa: E402
 from _family_table import markdown, text_table  # noqa: E402
-from _scoring import SMOKE_DATA, config_digest, last_checkpoint, score_on, val_shapes  # noqa: E402
+from _scoring import SMOKE_DATA, add_data_options, check_data, config_digest, last_checkpoint, score_on, val_shapes  # noqa: E402
 from _trainings import (  # noqa: E402
     NO_VAL,
     State,
@@ -158,9 +158,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--methods', nargs='+', default=[], help='methods, patterns or config files; all of them')
     parser.add_argument('--minutes', type=float, default=15.0, help='training of each method')
-    parser.add_argument('--data', nargs='+', type=Path, default=[], help='npz of labelled shapes (docs/data.md)')
-    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
-    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
+    add_data_options(parser)
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'family')
     parser.add_argument('--threads', type=int, default=cores(), help='OMP_NUM_THREADS of each training; all cores')
     parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
@@ -171,10 +169,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
     args = parser.parse_args(argv)
     args.command = shlex.join(['python', 'tools/benchmarks/family.py', *(sys.argv[1:] if argv is None else argv)])
-    args.work_dir, args.data = args.work_dir.resolve(), [path.resolve() for path in args.data]
-    for path in args.data:
-        if not path.is_file():
-            parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
+    args.work_dir, args.data = args.work_dir.resolve(), check_data(parser, args.data)
     return args
 
 

@@ -3,12 +3,13 @@
     python tools/benchmarks/robustness.py --checkpoint pretrain.pth --data ../shared/data/modelnet10_vox.npz
     python tools/benchmarks/robustness.py --checkpoint pretrain.pth --smoke            few shapes
 
-Classifiers are fitted on clean training shapes, under protocol cv, once for each encoder; only the test shapes are
-damaged: mmpt/evaluation/corruptions.py, five severities each, the same damaged shapes for every encoder. What is left
-of a shape is brought to the unit sphere again, as whoever gets such a scan would have to. A control is the better of
-raw and calibrated batch statistics for every figure on its own. Measured are the generated classes in the val loop of
---config and every --data. Written to --out: robustness.json, robustness.md, a picture of the curves of each data set,
-and corruptions.png, which shows what the severities are. Run again after an interruption, it goes on where it stopped.
+Classifiers are fitted on clean training shapes, under protocol cv, with one C for each encoder; only the test shapes
+are damaged: mmpt/evaluation/corruptions.py, five severities each, the same damaged shapes for every encoder. What is
+left of a shape is brought to the unit sphere again, as whoever gets such a scan would have to. A control is the better
+of raw and calibrated batch statistics for every figure on its own. Measured are the generated classes in the val loop
+of --config and every --data. Written to --out: robustness.json, robustness.md, a picture of the curves of each data
+set, and corruptions.png, which shows what the severities are. Run again after an interruption, it goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools' / 'benchmarks')]
 
 import real_shapes  # noqa: E402
 from _robustness_page import draw_corruptions, draw_curves, markdown, slug  # noqa: E402
-from _scoring import SMOKE_DATA, config_digest, val_shapes  # noqa: E402
+from _scoring import SMOKE_DATA, add_data_options, check_data, config_digest, val_shapes  # noqa: E402
 from _trainings import State, cores  # noqa: E402
 
 from mmpt.apis import load_encoder  # noqa: E402
@@ -52,7 +53,7 @@ from mmpt.evaluation.protocols import probe  # noqa: E402
 from mmpt.registry import ENCODERS  # noqa: E402
 from mmpt.utils.collect_env import collect_env  # noqa: E402
 from mmpt.utils.config import load_config, parse_options  # noqa: E402
-from mmpt.utils.errors import ConfigError, run  # noqa: E402
+from mmpt.utils.errors import run  # noqa: E402
 from mmpt.utils.io import atomic_write  # noqa: E402
 from mmpt.utils.progress import Progress  # noqa: E402
 from mmpt.utils.setup import register_all_modules  # noqa: E402
@@ -276,9 +277,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=str(ROOT / 'configs' / 'mmpt' / 'quickstart_pretrain.py'),
         help='whose val loop gives the generated shapes; default %(default)s',
     )
-    parser.add_argument('--data', nargs='+', type=Path, default=[], help='npz of labelled shapes (docs/data.md)')
-    parser.add_argument('--up-axis', choices=('z', 'y'), default='z', help='vertical axis of --data')
-    parser.add_argument('--num-points', type=int, default=1024, help='points of each shape of --data')
+    add_data_options(parser)
     parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'evidence', help='folder; default %(default)s')
     parser.add_argument('--threads', type=int, default=cores(), help='all cores')
     parser.add_argument('--device', default='auto', choices=['auto', 'cpu'], help='cpu: leave a GPU alone')
@@ -287,11 +286,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--traceback', action='store_true', help='show where an error comes from')
     args = parser.parse_args(argv)
     args.command = shlex.join(['python', 'tools/benchmarks/robustness.py', *(sys.argv[1:] if argv is None else argv)])
-    for path in args.data:
-        if not path.is_file():
-            parser.error(f'--data {path} is not there; it is an npz of labelled shapes (docs/data.md).')
-    if len({path.stem for path in args.data}) < len(args.data):
-        raise ConfigError('--data names two files alike: their stems are the names of the data sets in the tables.')
+    args.data = check_data(parser, args.data)
     return args
 
 
