@@ -18,6 +18,8 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='AtomicCheckpointHook', interval=1000, max_keep_ckpts=2),
+    # A run resumed from between a checkpoint and its validation begins with that validation.
+    due_validation=dict(type='DueValidationHook'),
     # Ctrl-C saves, then stops.
     interrupt=dict(type='InterruptHook'),
 )

@@ -88,6 +88,20 @@ def test_stopped_and_resumed_is_uninterrupted(whole, build_toy, tmp_path, sent):
     assert_same_training(load(tmp_path / 'iter_20.pth'), whole)
 
 
+@pytest.mark.parametrize('step', [16, 20])
+def test_a_run_resumed_before_a_validation_begins_with_it(whole, toy, step):
+    """A checkpoint is written before the validation of its iteration: killed in between, a run would lack one."""
+    first = toy('default_hooks.checkpoint.interval=16')
+    first.train()
+    again = toy(name='again', resume=True, load_from=str(Path(first.work_dir) / f'iter_{step}.pth'))
+    again.train()
+    one, other = (logged({'message_hub': runner.message_hub.state_dict()}) for runner in (again, first))
+    assert_same(one, other)
+    assert len(one['val/toy/score']) == 3
+    if step < 20:
+        assert_same_training(load(Path(again.work_dir) / 'iter_20.pth'), whole)
+
+
 @pytest.mark.parametrize('point', ['update', 'write'])
 def test_a_signal_never_splits_a_step(toy, monkeypatch, point):
     """It comes between the backward pass and the update, or while a checkpoint is written; twice, as torchrun does."""

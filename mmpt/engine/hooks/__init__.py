@@ -3,6 +3,7 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .class_counts_hook import ClassCountsHook
 from .deferred_info_hook import DeferredInfoHook
+from .due_validation_hook import DueValidationHook
 from .encoder_ema_hook import EncoderEMAHook
 from .interrupt_hook import InterruptHook
 from .non_finite_hook import NonFiniteHook
@@ -14,6 +15,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'ClassCountsHook',
     'DeferredInfoHook',
+    'DueValidationHook',
     'EncoderEMAHook',
     'InterruptHook',
     'NonFiniteHook',
