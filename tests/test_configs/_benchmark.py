@@ -1,7 +1,6 @@
 """tools/benchmark.py with a tiny checkpoint, and its trainings in the process of the test: starting one takes long."""
 
 import importlib
-import importlib.util
 import json
 import os
 import runpy
@@ -10,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from _small import ROOT
 
 from mmpt.registry import ENCODERS
@@ -20,9 +20,7 @@ ENCODER |= {'drop_path': 0.0, 'cls_token': False, 'patch_widths': [8, 16, 16], '
 
 def load_tool():
     """The module, its parts imported."""
-    spec = importlib.util.spec_from_file_location('benchmark', ROOT / 'tools' / 'benchmark.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script('tools/benchmark.py')
     for part in ('bench', 'selection', 'table'):
         importlib.import_module(f'_suite.{part}')
     return module

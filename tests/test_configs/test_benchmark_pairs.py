@@ -1,12 +1,12 @@
 """tools/benchmark.py between pictures and shapes: generated pairs, and ShapeNet's in the layout of its release."""
 
-import importlib.util
 import json
 
 import pytest
 import torch
 from _joint_model import ENCODER, MODEL
-from _small import ROOT, write_shapenet
+from _scripts import load_script
+from _small import write_shapenet
 
 from mmpt.apis import get_model
 from mmpt.utils.errors import ConfigError
@@ -17,9 +17,7 @@ TITLES = ('image to shape R@5', 'shape to image R@5', 'class by pictures')
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """The tool on a model with a joint space, in a folder of its own."""
-    spec = importlib.util.spec_from_file_location('benchmark', ROOT / 'tools' / 'benchmark.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_script('tools/benchmark.py')
     (tmp_path / 'config.py').write_text(MODEL)
     torch.manual_seed(5)
     model = get_model(tmp_path / 'config.py')

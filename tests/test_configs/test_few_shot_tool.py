@@ -1,12 +1,12 @@
 """tools/few_shot.py on small trees: published and drawn folds, fine-tuned and frozen, interrupted and refused."""
 
-import importlib.util
 import json
 import sys
 
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from _small import ROOT, small_config
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -25,10 +25,7 @@ SETTING = ('--ways', '3', '--shots', '2', '--device', 'cpu')
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('few_shot_tool', ROOT / 'tools' / 'few_shot.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/few_shot.py')
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Metafiles, model-index.yml and docs/models.md: up to date with the configs, every one of which builds."""
 
-import importlib.util
-
 import pytest
 import yaml
+from _scripts import load_script
 from _small import CONFIGS, ROOT
 
 from mmpt import get_model
@@ -13,10 +12,7 @@ from mmpt.utils.errors import ConfigError
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('metafiles', ROOT / 'tools' / 'misc' / 'metafiles.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/misc/metafiles.py')
 
 
 @pytest.fixture(scope='module')

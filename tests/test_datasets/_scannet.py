@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from _scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,10 +119,7 @@ def run(*args):
 
 def converter():
     """The command as a module."""
-    spec = importlib.util.spec_from_file_location('convert_scannet', ROOT / 'tools/dataset_converters/scannet.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/dataset_converters/scannet.py')
 
 
 def convert_here(release, out):

@@ -1,6 +1,5 @@
 """nuScenes in its released layout: poses with an answer known by hand, the index, and a real key frame."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from _nuscenes_tree import CHANNELS, POINT, write_real_frame, write_release
 from _packed import packed_twin
+from _scripts import load_script
 from mmengine.config import Config
 
 from mmpt.datasets import NuScenes
@@ -126,10 +126,7 @@ def test_point_labels_become_the_16_classes(release):
 
 
 def converter():
-    spec = importlib.util.spec_from_file_location('nuscenes_script', ROOT / 'tools/dataset_converters/nuscenes.py')
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
+    return load_script('tools/dataset_converters/nuscenes.py')
 
 
 def test_the_index_answers_as_the_tables_do(release, monkeypatch, capsys):

@@ -1,6 +1,5 @@
 """Points and pixels: pairs against a slow loop, through resizing, mirroring, moving and sampling; the drawing tool."""
 
-import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from _kitti import write_frame
+from _scripts import load_script
 
 from mmpt.datasets import KITTI
 from mmpt.datasets.lidar import box_corners, pose_matrix, read_rows
@@ -239,11 +239,7 @@ def test_rows_are_little_endian_everywhere(tmp_path):
 
 
 def tool():
-    path = ROOT / 'tools/visualization/draw_projection.py'
-    spec = importlib.util.spec_from_file_location('draw_projection', path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
+    return load_script('tools/visualization/draw_projection.py')
 
 
 @pytest.mark.parametrize('pipeline', [False, True])

@@ -1,14 +1,13 @@
 """The benchmark on labelled shapes: frame, duplicates, controls, and the table that people will quote."""
 
 import argparse
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from torch import nn
 
 from mmpt.evaluation import PRESETS
@@ -16,15 +15,10 @@ from mmpt.registry import ENCODERS
 from mmpt.structures import Tokens
 from mmpt.utils.errors import ConfigError
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'real_shapes.py'
-
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('real_shapes', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/real_shapes.py')
 
 
 @ENCODERS.register_module(force=True)

@@ -1,11 +1,11 @@
 """ReCon: the encoder with its global tokens against a plain forward pass, what is detached, what is missing."""
 
 import copy
-import importlib.util
 from pathlib import Path
 
 import pytest
 import torch
+from _scripts import load_script
 from torch import nn
 
 from mmpt.apis.origins import convert
@@ -19,10 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _reference():
-    spec = importlib.util.spec_from_file_location('recon_reference', ROOT / 'tests/reference/recon.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tests/reference/recon.py')
 
 
 reference = _reference()

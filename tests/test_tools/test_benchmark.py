@@ -1,7 +1,6 @@
 """tools/benchmark.py: what it runs, keeps, refuses and writes, with a tiny checkpoint and shapes of three classes."""
 
 import importlib
-import importlib.util
 import json
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from _tiny_runs import TINY_ENCODER
 
 from mmpt.registry import ENCODERS
@@ -21,9 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark', ROOT / 'tools' / 'benchmark.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script('tools/benchmark.py')
     for part in ('bench', 'jobs', 'selection'):
         importlib.import_module(f'_suite.{part}')
     return module

@@ -1,10 +1,10 @@
 """tools/benchmarks/family.py: what it finds, how it stretches a schedule, and two methods at tiny size end to end."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from _scripts import load_script
 from _tiny_runs import POINT_MAE, TOKENIZER, TOKENS, write_config, write_shapes
 from mmengine.config import Config
 
@@ -16,10 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('family', ROOT / 'tools' / 'benchmarks' / 'family.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/family.py')
 
 
 @pytest.fixture(autouse=True)

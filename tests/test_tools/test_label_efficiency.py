@@ -1,6 +1,5 @@
 """tools/benchmarks/label_efficiency.py: both sides differ in the weights alone; its figures; trainings of seconds."""
 
-import importlib.util
 import json
 import shlex
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from _tiny_runs import TINY_ENCODER
 
 from mmpt.apis import load_encoder
@@ -28,11 +28,7 @@ val_dataloader = dict(dataset=dict(pipeline=_points, **_data))
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'benchmarks' / 'label_efficiency.py'
-    spec = importlib.util.spec_from_file_location('label_efficiency', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/label_efficiency.py')
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """tools/quickstart.py apart from the training itself, which `.ci/run` does: what it removes, refuses and writes."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -10,16 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from _scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location('quickstart', ROOT / 'tools' / 'quickstart.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/quickstart.py')
 
 
 def test_starting_over_removes_what_the_quick_start_wrote_and_nothing_else(tool, tmp_path):

@@ -1,6 +1,5 @@
 """tools/benchmarks/real_size.py: trees of real size are read by shipped pipelines; rows are kept; failures are rows."""
 
-import importlib.util
 import json
 import resource
 import sys
@@ -8,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from _scripts import load_script
 
 from mmpt.engine.launch import train
 from mmpt.registry import DATASETS
@@ -29,9 +29,7 @@ train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
 @pytest.fixture
 def tool(monkeypatch):
     monkeypatch.setattr(sys, 'path', list(sys.path))
-    spec = importlib.util.spec_from_file_location('real_size', ROOT / 'tools' / 'benchmarks' / 'real_size.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script('tools/benchmarks/real_size.py')
     monkeypatch.setattr(sys.modules['_trees'], 'ROOM_POINTS', 60_000)
     return module
 

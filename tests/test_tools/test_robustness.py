@@ -1,12 +1,12 @@
 """tools/benchmarks/robustness.py at tiny size: its figures, that it goes on where it stopped, and what it writes."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from _scripts import load_script
 from _tiny_runs import TINY_ENCODER
 
 from mmpt.apis import load_encoder
@@ -19,10 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('robustness', ROOT / 'tools' / 'benchmarks' / 'robustness.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/robustness.py')
 
 
 @pytest.fixture(scope='module')
