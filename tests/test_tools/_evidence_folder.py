@@ -62,6 +62,7 @@ def make_evidence(draw, checkpoint, seeds, config):
     return {
         'command': 'python tools/benchmarks/evidence.py --minutes 2.5',
         'config': config,
+        'named': config,
         'minutes': 2.5,
         'seeds': list(seeds),
         'threads': 1,

@@ -1,6 +1,5 @@
 """tools/benchmarks/evidence.py: its rows, runs side by side, and a smoke run that is added to, resumed and refused."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _scripts import load_script
 from _tiny_runs import MMPT, POINT_MAE, TOKENIZER, write_config, write_shapes
 
 from mmpt.utils.config import load_config
@@ -22,10 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('evidence', ROOT / 'tools' / 'benchmarks' / 'evidence.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/evidence.py')
 
 
 @pytest.fixture
@@ -147,6 +144,20 @@ def test_a_signal_is_handed_on_once_and_waited_for(trainings, tmp_path):
         trainings.work_off(jobs, 1, 1, _quiet)
     assert killer.wait() == 0 and signal.getsignal(signal.SIGTERM) == before
     assert (tmp_path / 'saved').read_text() == 'x' and not (tmp_path / 'second.log').exists()
+
+
+def test_options_hold_for_trainings_and_controls_alike(tool, tiny):
+    """All read one config, which the options made."""
+    argv = ['--smoke', '--config', str(tiny / 'mmpt.py'), '--work-dir', str(tiny / 'work'), '--device', 'cpu']
+    given = tool.Evidence(tool.parse_args([*argv, '--cfg-options', 'optim_wrapper.amp=True', 'model.encoder.depth=3']))
+    for path in (given.base, *given.configs.values()):
+        cfg = load_config(path)
+        assert cfg.optim_wrapper.amp is True and cfg.model.encoder.depth == 3
+    (control,) = given.score_jobs('control', 0)
+    assert control.command[control.command.index('--config') + 1] == str(given.base)
+    given.state.put()
+    with pytest.raises(ConfigError, match='another config or budget'):
+        tool.Evidence(tool.parse_args(argv))
 
 
 @pytest.mark.slow

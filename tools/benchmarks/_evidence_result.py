@@ -57,6 +57,7 @@ def collect(evidence: Any) -> tuple[dict[str, Any], Items]:
     result = {
         'command': args.command,
         'config': short(evidence.base),
+        'named': ' '.join([short(args.config.resolve()), *args.cfg_options]),
         'minutes': args.minutes,
         'seeds': args.seeds,
         'threads': args.threads,

@@ -15,7 +15,7 @@ __all__ = ['markdown', 'save_plots', 'text_table']
 _NAMES = {'knn': '1-NN', 'svm': 'linear SVM'}
 _HEAD = """# Which task helps
 
-{about} Every row is `{config}` with the tasks that it names and {minutes:g} minutes of training on one machine
+{about} Every row is `{named}` with the tasks that it names and {minutes:g} minutes of training on one machine
 ({device}; {jobs} at a time, {threads} threads each): as many updates as the median seconds of a short run, under the
 same load, allow, for seeds {seeds}. {tokenizer}
 
@@ -72,7 +72,7 @@ def markdown(result: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
             'minutes, is shared and counts for no row.'
         )
     about = 'A smoke run: too short to learn anything.' if result['smoke'] else 'Measured once.'
-    known = {key: result[key] for key in ('config', 'minutes', 'device', 'jobs', 'threads', 'command')}
+    known = {key: result[key] for key in ('named', 'minutes', 'device', 'jobs', 'threads', 'command')}
     lines = [_HEAD.format(about=about, tokenizer=said, seeds=', '.join(map(str, result['seeds'])), **known)]
     for data, control in result['control'].items():
         shapes = result['shapes'][data]

@@ -2,6 +2,7 @@
 
     python tools/benchmarks/evidence.py --data ../shared/data/modelnet10_vox.npz
     python tools/benchmarks/evidence.py --config my/pretrain.py --minutes 30 --data a.npz b.npz
+    python tools/benchmarks/evidence.py --cfg-options optim_wrapper.amp=True --data a.npz          bf16, for all rows
     python tools/benchmarks/evidence.py --smoke            everything, too short to learn anything
 
 Rows are changes of one config: TLR, PLR, MCL-intra, MCL-cross, the pairs, all three. The seconds per update of each are
@@ -58,7 +59,7 @@ from _trainings import (  # noqa: E402
 )
 from mmengine.registry import DefaultScope  # noqa: E402
 
-from mmpt.utils.config import load_config  # noqa: E402
+from mmpt.utils.config import load_config, parse_options  # noqa: E402
 from mmpt.utils.errors import ConfigError, MMPTError, run  # noqa: E402
 from mmpt.utils.io import atomic_write  # noqa: E402
 from mmpt.utils.setup import register_all_modules  # noqa: E402
@@ -72,8 +73,12 @@ class Evidence:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
+        cfg = load_config(args.config, parse_options(args.cfg_options))
         self.base = args.config.resolve()
-        cfg = load_config(self.base)
+        if args.cfg_options:
+            # A config of its own, so that trainings, controls and scores all read the same one.
+            self.base = args.work_dir / 'configs' / 'base.py'
+            atomic_write(cfg.pretty_text.encode(), self.base)
         args.digest = config_digest(cfg)
         budget = [args.minutes, args.jobs, args.threads, args.device, args.smoke]
         self.state = State(args.work_dir, f'{args.digest} {budget}')
@@ -209,6 +214,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--config', type=Path, default=ROOT / 'configs' / 'mmpt' / 'laptop_pretrain.py')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='over what the config says')
     parser.add_argument('--minutes', type=float, default=3.0, help='training of each run; 3: an hour on 2 cores')
     parser.add_argument('--rows', nargs='+', choices=list(ROWS), default=list(ROWS))
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='of initialisation and data order')
