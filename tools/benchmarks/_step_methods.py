@@ -112,15 +112,16 @@ class Training(NamedTuple):
 
 
 @contextmanager
-def training(name: str, batch: int | None = None) -> Iterator[Training]:
+def training(name: str, batch: int | None = None, options: Mapping[str, Any] | None = None) -> Iterator[Training]:
     """A method's model, optimiser and batch.
 
     Args:
         name (str): of METHODS.
         batch (int | None): clouds; None for the method's own.
+        options (Mapping | None): over what the method's config and options say.
     """
     method = METHODS[name]
-    cfg = load_config(ROOT / 'configs' / f'{method.config}.py', dict(method.options))
+    cfg = load_config(ROOT / 'configs' / f'{method.config}.py', {**method.options, **(options or {})})
     with tempfile.TemporaryDirectory() as folder, DefaultScope.overwrite_default_scope('mmpt'):
         if name == 'recon_cached':
             cfg.model.necks.image_teacher.cache_dir = folder

@@ -24,6 +24,7 @@ __all__ = [
     'allocator',
     'disturbed',
     'figures',
+    'gained_mib',
     'in_own_process',
     'matmul_gflops',
     'peak_gib',
@@ -197,6 +198,15 @@ def status(pid: int | str, name: str) -> int:
 def peak_gib() -> float:
     """GiB that this process has held at most (Linux)."""
     return status('self', 'VmHWM') / 2**20
+
+
+def gained_mib(run: Callable[[], object]) -> float:
+    """MiB that this process holds at most during one call, over what it held before (Linux)."""
+    before = status('self', 'VmRSS')
+    # What it held at most until now is no part of it.
+    Path('/proc/self/clear_refs').write_text('5')
+    run()
+    return (status('self', 'VmHWM') - before) / 2**10
 
 
 def in_own_process(measure: Callable[[], Any]) -> Any:

@@ -33,9 +33,9 @@ from _timing import (  # noqa: E402
     add_timing_options,
     allocator,
     figures,
+    gained_mib,
     in_own_process,
     ratio,
-    status,
     take_turns,
     typical,
     write_record,
@@ -231,12 +231,7 @@ def memory_of(name: str, form: str, args: argparse.Namespace) -> float:
     # What the first call of anything loads is no part of it.
     small = cases(smoke=True)[name].forms()
     small.get(form, small['ours'])()
-    run_form = cases(args.smoke)[name].forms()[form]
-    before = status('self', 'VmRSS')
-    # What building the inputs held at most is no part of it.
-    Path('/proc/self/clear_refs').write_text('5')
-    run_form()
-    return (status('self', 'VmHWM') - before) / 2**10
+    return gained_mib(cases(args.smoke)[name].forms()[form])
 
 
 def measure(name: str, case: Case, args: argparse.Namespace, memory: dict[str, float]) -> dict[str, Any]:
