@@ -101,7 +101,7 @@ def _smallest(distance: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _partitioned(key: Tensor, k: int) -> Tensor:
     """The k smallest of every row in any order; ``key`` is overwritten.
 
-    numpy's quickselect uses the vector unit (AVX2, AVX-512), torch's topk does not: tools/benchmarks/ops_speed.py times
+    numpy's quickselect uses the vector unit (AVX2, AVX-512), torch's topk does not: tools/benchmarks/ops.py times
     the whole search.
     """
     key.numpy().partition(k - 1, axis=-1)

@@ -88,7 +88,7 @@ def facts(evidence: dict[str, Any] | None) -> dict[str, str]:
         return {'machine of this page': collect_env()['cpu']}
     seeds = ', '.join(map(str, evidence['seeds']))
     told = {
-        'config': evidence['named'],
+        'config': evidence['config'],
         'budget': f'{evidence["minutes"]:g} minutes a run, seeds {seeds}, {len(evidence["rows"])} rows',
         'device': f'{evidence["device"]}, threads of a run: {evidence["threads"]}, runs at a time: {evidence["jobs"]}',
     }

@@ -188,8 +188,9 @@ def cases(smoke: bool) -> dict[str, Case]:
     for name, (make, sizes, agrees) in _SIZES.items():
         if smoke:
             sizes = (min(sizes[0], batch), *(min(size, most) for size in sizes[1:]))
-            # Neighbours and samples stay fewer than the points they are taken from.
-            sizes = (*sizes[:-1], min(sizes[-1], 32))
+            if len(sizes) > 2:
+                # Neighbours and samples stay fewer than the points they are taken from.
+                sizes = (*sizes[:-1], min(sizes[-1], 32))
         found[name] = Case(partial(make, *sizes), agrees)
     return found
 
